@@ -16,3 +16,28 @@ pub const MAX_BSON_BYTES: usize = MAX_USER_DOCUMENT_BYTES + (16 << 10);
 /// Deepest nesting of a BSON document that is followed. A server stores 200 levels (observed on 6.0.5: about
 /// 150 accepted from a client, 225 refused); an oplog entry wraps a document in a few more.
 pub const MAX_BSON_DEPTH: usize = 250;
+
+/// Most children one node block may have. 32 bytes each, so a node of this many is 2 MiB.
+pub const MAX_NODE_CHILDREN: usize = 65_536;
+
+/// A pack is sealed once it is this long, in bytes. One record may carry it over, never more.
+pub const PACK_TARGET_BYTES: u64 = 64 << 20;
+
+/// Longest name of a ref, in bytes of UTF-8.
+pub const MAX_REF_NAME_BYTES: usize = 512;
+
+/// Largest value of a ref, in bytes. Refs are small records; anything larger belongs into a block.
+pub const MAX_REF_VALUE_BYTES: usize = 64 << 10;
+
+/// Most root blocks one ref may keep alive.
+pub const MAX_REF_ROOTS: usize = 1024;
+
+/// Most refs changed by one publish.
+pub const MAX_PUBLISH_CHANGES: usize = 4096;
+
+/// Most blocks one session may pin.
+pub const MAX_SESSION_PINS: usize = 65_536;
+
+/// Largest record in `refs.log`, in bytes: far above what the limits on a publish allow in practice, and
+/// what a reader is willing to allocate for one.
+pub const MAX_REFS_LOG_RECORD_BYTES: usize = 256 << 20;

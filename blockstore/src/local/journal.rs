@@ -1,0 +1,288 @@
+//! Keeps `refs.log` in step with the rows: appending, rewriting, and settling after a crash.
+//!
+//! The rows say how much of the log is committed. What lies beyond is the record of a publish that died
+//! before its commit, or, if the rows are an old copy, of publishes that were acknowledged: opening the
+//! store decides which. All functions run inside a write transaction, so one at a time over all processes.
+
+use super::names;
+use crate::backend::Txn;
+use crate::disk::{Folder, SyncSite, read_all};
+use crate::error::{Error, Result};
+use crate::refs_log::{self, Log, Position, Refs};
+use crate::state::{blocks, meta, refs, row};
+use tidemark_base::StoreId;
+use tidemark_base::codec::{Put, Reader};
+
+/// A log shorter than this is never rewritten, in bytes.
+const REWRITE_FROM_BYTES: u64 = 1 << 20;
+/// A log is rewritten when it is this many times as long as the checkpoint it began with.
+const REWRITE_FACTOR: u64 = 4;
+
+const KEY: &[u8] = b"l";
+
+/// The journal of one store.
+#[derive(Clone)]
+pub(super) struct Journal {
+    folder: Folder,
+    store: StoreId,
+    rewrite_from_bytes: u64,
+}
+
+/// How rows and log stood to each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Settled {
+    /// They agreed, or a dead publish's record was left to be overwritten.
+    Agreed,
+    /// The last publish had reached the log but not the rows, and was carried over.
+    Advanced,
+    /// The log was damaged and has been written anew from the rows.
+    LogRewritten,
+    /// The rows are older than the log, or lack refs that it has: they must be rebuilt.
+    RowsStale,
+}
+
+pub(super) fn load(txn: &mut dyn Txn) -> Result<Option<Position>> {
+    row::get(txn, KEY, |reader: &mut Reader<'_>| {
+        Ok(Position {
+            generation: reader.u64("generation")?,
+            len_bytes: reader.u64("length")?,
+            chain: reader.u64("chain")?,
+            checkpoint_len_bytes: reader.u64("checkpoint length")?,
+        })
+    })
+}
+
+pub(super) fn store(txn: &mut dyn Txn, position: &Position) -> Result<()> {
+    let mut body = Vec::with_capacity(40);
+    body.put_u64(position.generation);
+    body.put_u64(position.len_bytes);
+    body.put_u64(position.chain);
+    body.put_u64(position.checkpoint_len_bytes);
+    txn.put(KEY, &row::seal(KEY, body))
+}
+
+impl Journal {
+    pub(super) fn new(folder: Folder, store: StoreId, rewrite_from_bytes: Option<u64>) -> Self {
+        let rewrite_from_bytes = rewrite_from_bytes.unwrap_or(REWRITE_FROM_BYTES);
+        Self { folder, store, rewrite_from_bytes }
+    }
+
+    fn failed(&self, action: &'static str) -> impl FnOnce(std::io::Error) -> Error + use<> {
+        let path = self.folder.path(names::REFS_LOG);
+        move |e| Error::io(action, path, e)
+    }
+
+    /// Reads the whole log.
+    pub(super) fn read(&self) -> Result<Log> {
+        let path = self.folder.path(names::REFS_LOG);
+        let bytes = read_all(&*self.folder.disk, &path).map_err(self.failed("reading"))?;
+        Log::parse(&bytes, self.store, &path)
+    }
+
+    /// Makes a new log that begins with a checkpoint of these refs, and gives it the log's name.
+    pub(super) fn rewrite(
+        &self,
+        generation: u64,
+        refs: &Refs,
+        version: crate::RefVersion,
+    ) -> Result<Position> {
+        let fresh = self.folder.path("refs.log.new");
+        let disk = &self.folder.disk;
+        // Left over from a crash, if it is there.
+        let _ = disk.remove(&fresh);
+        let header = refs_log::encode_header(self.store, generation);
+        let (_, seed) = refs_log::decode_header(&header, self.store, &fresh)?;
+        let body =
+            refs_log::encode_checkpoint(version, refs.iter().map(|(name, found)| (name.as_str(), found)));
+        let (record, chain) = refs_log::frame(seed, &body);
+        let bytes = [header, record].concat();
+        let mut file = disk.create(&fresh).map_err(self.failed("rewriting"))?;
+        file.write_at(0, &bytes).map_err(self.failed("rewriting"))?;
+        file.sync(SyncSite::LogRewrite).map_err(self.failed("rewriting"))?;
+        disk.rename(&fresh, &self.folder.path(names::REFS_LOG)).map_err(self.failed("renaming"))?;
+        disk.sync_dir(&self.folder.root, SyncSite::LogRename).map_err(self.failed("renaming"))?;
+        let len_bytes = bytes.len() as u64;
+        Ok(Position { generation, len_bytes, chain, checkpoint_len_bytes: len_bytes })
+    }
+
+    /// Appends the record of a publish and makes it durable; the transaction commits its position.
+    pub(super) fn append(&self, txn: &mut dyn Txn, publish: &[u8]) -> Result<()> {
+        let mut position = self.position(txn)?;
+        let longest = self.rewrite_from_bytes.max(REWRITE_FACTOR * position.checkpoint_len_bytes);
+        if position.len_bytes > longest {
+            let (refs, version) = self.read()?.refs_at(position.len_bytes);
+            position = self.rewrite(position.generation + 1, &refs, version)?;
+        }
+        let (record, chain) = refs_log::frame(position.chain, publish);
+        let mut file = self
+            .folder
+            .disk
+            .open_write(&self.folder.path(names::REFS_LOG))
+            .map_err(self.failed("opening"))?;
+        // What a dead publish left must not stand behind the new record.
+        file.set_len(position.len_bytes).map_err(self.failed("cutting"))?;
+        file.write_at(position.len_bytes, &record).map_err(self.failed("appending to"))?;
+        file.sync(SyncSite::LogRecord).map_err(self.failed("syncing"))?;
+        position.chain = chain;
+        position.len_bytes += record.len() as u64;
+        store(txn, &position)
+    }
+
+    /// The committed position, checked against the file that has the log's name now: a rewriting may have
+    /// died between taking the name and its commit.
+    fn position(&self, txn: &mut dyn Txn) -> Result<Position> {
+        let path = self.folder.path(names::REFS_LOG);
+        let stale =
+            |problem: &str| Error::BadRow { place: path.display().to_string(), problem: problem.into() };
+        let position = load(txn)?.ok_or_else(|| stale("the index does not know its length"))?;
+        let file = self.folder.disk.open_read(&path).map_err(self.failed("opening"))?;
+        let header = file.read_at(0, refs_log::HEADER_LEN).map_err(self.failed("reading"))?;
+        let (generation, _) = refs_log::decode_header(&header.unwrap_or_default(), self.store, &path)?;
+        if generation == position.generation {
+            return Ok(position);
+        }
+        let log = self.read()?;
+        let (refs, version) = log.refs_at(u64::MAX);
+        if version != meta::load(txn)?.last_version || refs != current(txn)? {
+            return Err(stale("it and the index tell different stories"));
+        }
+        Ok(log.end())
+    }
+
+    /// Cuts off what lies beyond the committed position.
+    pub(super) fn drop_tail(&self, txn: &mut dyn Txn) -> Result<()> {
+        let position = self.position(txn)?;
+        let path = self.folder.path(names::REFS_LOG);
+        let file = self.folder.disk.open_read(&path).map_err(self.failed("opening"))?;
+        if file.len_bytes().map_err(self.failed("reading"))? > position.len_bytes {
+            let mut file = self.folder.disk.open_write(&path).map_err(self.failed("opening"))?;
+            file.set_len(position.len_bytes).map_err(self.failed("cutting"))?;
+            file.sync(SyncSite::LogRecord).map_err(self.failed("syncing"))?;
+        }
+        store(txn, &position)
+    }
+
+    /// Compares rows and log after opening, and puts right what can be put right here.
+    pub(super) fn settle(&self, txn: &mut dyn Txn) -> Result<Settled> {
+        let (rows, version) = (current(txn)?, meta::load(txn)?.last_version);
+        let (log, position) = match (self.read(), load(txn)?) {
+            (Ok(log), Some(position)) => (log, position),
+            (Ok(_), None) => return Ok(Settled::RowsStale),
+            // A lost or damaged log is written anew from rows that are whole.
+            (Err(e), Some(position)) if is_lost(&e) => {
+                return self.renew(txn, position.generation + 1, &rows, version);
+            }
+            (Err(e), _) => return Err(e),
+        };
+        let end = log.end();
+        if end.generation == position.generation && !log.has_position(&position) {
+            // Damage before the committed end. The rows reach further than the log.
+            let generation = position.generation + 1;
+            return self.renew(txn, generation, &rows, version);
+        }
+        let (logged, logged_version) = match end.generation == position.generation {
+            true => log.refs_at(position.len_bytes),
+            false => log.refs_at(u64::MAX),
+        };
+        if logged == rows && logged_version == version {
+            if end.generation != position.generation {
+                store(txn, &end)?;
+                return Ok(Settled::Agreed);
+            }
+            return self.consider_tail(txn, &log, &position, version);
+        }
+        if logged_version < version {
+            // An old copy of the log.
+            let generation = position.generation.max(end.generation) + 1;
+            return self.renew(txn, generation, &rows, version);
+        }
+        Ok(Settled::RowsStale)
+    }
+
+    /// What is wrong between rows and log, if anything: both sides must tell the same story.
+    pub(super) fn compare(&self, txn: &mut dyn Txn) -> Result<Option<String>> {
+        let log = match self.read() {
+            Ok(log) => log,
+            Err(e) => return Ok(Some(e.to_string())),
+        };
+        let position = self.position(txn)?;
+        if !log.has_position(&position) {
+            let why = log.tail.as_ref().map_or_else(|| "it is too short".into(), ToString::to_string);
+            return Ok(Some(format!("refs.log is damaged before its committed end: {why}")));
+        }
+        let (logged, version) = log.refs_at(position.len_bytes);
+        if logged != current(txn)? || version != meta::load(txn)?.last_version {
+            return Ok(Some("the index and refs.log have different refs".into()));
+        }
+        Ok(None)
+    }
+
+    /// Rows and log agree up to the committed position. One whole record beyond it is a publish that died
+    /// before its commit, or the rows are one publish old: it counts if everything it names is there. No
+    /// collection has begun since it died (a collection cuts it off first), so what its roots reach is there
+    /// if they are.
+    fn consider_tail(
+        &self,
+        txn: &mut dyn Txn,
+        log: &Log,
+        position: &Position,
+        version: crate::RefVersion,
+    ) -> Result<Settled> {
+        match log.records_beyond(position.len_bytes) {
+            0 => return Ok(Settled::Agreed),
+            1 => {}
+            _ => return Ok(Settled::RowsStale),
+        }
+        let (after, after_version) = log.refs_at(u64::MAX);
+        if after_version.0 != version.0 + 1 {
+            return Ok(Settled::Agreed);
+        }
+        for root in after.values().flat_map(|found| &found.roots) {
+            match blocks::require_kept(txn, *root) {
+                Ok(()) => {}
+                Err(Error::Missing { .. }) => return Ok(Settled::Agreed),
+                Err(e) => return Err(e),
+            }
+        }
+        for name in current(txn)?.keys() {
+            txn.delete(&refs::key(name))?;
+        }
+        for (name, found) in &after {
+            refs::store(txn, name, found)?;
+        }
+        let mut meta = meta::load(txn)?;
+        meta.last_version = after_version;
+        meta::store(txn, &meta)?;
+        store(txn, &log.end())?;
+        Ok(Settled::Advanced)
+    }
+
+    fn renew(
+        &self,
+        txn: &mut dyn Txn,
+        generation: u64,
+        rows: &Refs,
+        version: crate::RefVersion,
+    ) -> Result<Settled> {
+        let position = self.rewrite(generation, rows, version)?;
+        store(txn, &position)?;
+        Ok(Settled::LogRewritten)
+    }
+}
+
+/// The refs as the rows have them.
+fn current(txn: &mut dyn Txn) -> Result<Refs> {
+    Ok(refs::list(txn, "")?.into_iter().collect())
+}
+
+/// Whether an error in reading the log means that the file is gone or damaged, rather than that the disk
+/// failed or the file is somebody else's.
+fn is_lost(error: &Error) -> bool {
+    match error {
+        Error::BadRow { .. } => true,
+        Error::Io { source, .. } => {
+            matches!(source.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::UnexpectedEof)
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,121 @@
+//! Who is using a store: file locks, which the kernel lets go of when a process dies, however it dies.
+//!
+//! That is all the store knows about liveness: no clocks, no heartbeats, no process ids.
+
+use super::names;
+use crate::disk::Folder;
+use crate::error::{Error, Result};
+use crate::ids::OwnerId;
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use tidemark_base::Entropy;
+
+/// Opens or makes a lock file. Lock files are never part of what must survive, so they bypass the model.
+fn open(path: &Path) -> Result<File> {
+    File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)
+        .map_err(|e| Error::io("opening the lock", path, e))
+}
+
+fn path(folder: &Folder, name: &str) -> PathBuf {
+    folder.root.join(names::LOCKS).join(name)
+}
+
+/// The store's lock: shared by all who use it, exclusive for repair.
+pub(super) struct StoreLock(#[expect(dead_code, reason = "held, not read")] File);
+
+impl StoreLock {
+    pub(super) fn shared(folder: &Folder) -> Result<Self> {
+        let path = path(folder, "store.lock");
+        let file = open(&path)?;
+        match file.try_lock_shared() {
+            Ok(()) => Ok(Self(file)),
+            Err(TryLockError::WouldBlock) => {
+                Err(Error::Busy { path, what: "it is being repaired; wait for that to end" })
+            }
+            Err(TryLockError::Error(e)) => Err(Error::io("locking", path, e)),
+        }
+    }
+
+    pub(super) fn exclusive(folder: &Folder) -> Result<Self> {
+        let path = path(folder, "store.lock");
+        let file = open(&path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self(file)),
+            Err(TryLockError::WouldBlock) => Err(Error::Busy {
+                path,
+                what: "its index must be rebuilt, which needs the store alone; stop the others first",
+            }),
+            Err(TryLockError::Error(e)) => Err(Error::io("locking", path, e)),
+        }
+    }
+}
+
+/// The right to collect.
+pub(super) fn lock_collection(folder: &Folder) -> Result<File> {
+    let path = path(folder, "collect.lock");
+    let file = open(&path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::CollectionRunning),
+        Err(TryLockError::Error(e)) => Err(Error::io("locking", path, e)),
+    }
+}
+
+/// This opening of the store: its id, and the lock that proves that it lives.
+pub(super) struct OwnerLock {
+    id: OwnerId,
+    folder: Folder,
+    path: PathBuf,
+    // Held until dropped.
+    _file: File,
+}
+
+impl OwnerLock {
+    pub(super) fn take(folder: &Folder, entropy: &mut dyn Entropy) -> Result<Self> {
+        let mut id = [0; 16];
+        entropy.fill(&mut id);
+        let id = OwnerId(id);
+        let path = path(folder, &format!("owner-{id}"));
+        let file = open(&path)?;
+        // Nobody else knows the id yet, so this cannot wait.
+        file.lock().map_err(|e| Error::io("locking", &path, e))?;
+        Ok(Self { id, folder: folder.clone(), path, _file: file })
+    }
+
+    pub(super) const fn id(&self) -> OwnerId {
+        self.id
+    }
+
+    /// Whether the opening with this id still holds its lock. The file of a dead one is removed.
+    pub(super) fn is_alive(&self, owner: OwnerId) -> Result<bool> {
+        if owner == self.id {
+            return Ok(true);
+        }
+        let path = path(&self.folder, &format!("owner-{owner}"));
+        let file = match File::options().write(true).open(&path) {
+            Ok(file) => file,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+            Err(e) => return Err(Error::io("opening the lock", path, e)),
+        };
+        match file.try_lock() {
+            Ok(()) => {
+                // Ids are never reused, so nobody can take this name between the lock and the removal.
+                let _ = std::fs::remove_file(&path);
+                Ok(false)
+            }
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(e)) => Err(Error::io("locking", path, e)),
+        }
+    }
+}
+
+impl Drop for OwnerLock {
+    fn drop(&mut self) {
+        // If this fails the file stays behind unlocked, which says the same.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}

@@ -1,0 +1,152 @@
+//! A store: reading blocks and refs, and opening sessions to write.
+//!
+//! The entry to the crate for everything above it. Cheap to clone; safe to use from many threads.
+
+use crate::backend::{Backend, TxnBody};
+use crate::codec::{self, Block};
+use crate::error::{Error, Result};
+use crate::session::Session;
+use crate::state::blocks::BlockRow;
+use crate::state::{blocks, refs, sessions};
+use crate::{Cutter, Ref, Superblock};
+use rayon::prelude::*;
+use std::sync::Arc;
+use tidemark_base::BlockId;
+
+/// How often a block whose pack has just vanished is looked up again.
+const LOOKUPS: usize = 4;
+
+/// An open blockstore.
+#[derive(Clone)]
+pub struct Store {
+    pub(crate) backend: Arc<dyn Backend>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("id", &self.superblock().store).finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// A store on a backend.
+    #[must_use]
+    pub fn new(backend: Arc<dyn Backend>) -> Self {
+        Self { backend }
+    }
+
+    /// Identity and parameters.
+    #[must_use]
+    pub fn superblock(&self) -> &Superblock {
+        self.backend.superblock()
+    }
+
+    /// The cutter for large values.
+    #[must_use]
+    pub fn cutter(&self) -> Cutter {
+        self.superblock().cutter()
+    }
+
+    /// Opens a session that keeps the roots of the named refs, and all they reach, until it ends. What a
+    /// pinned root reaches may be used as a child of new nodes without being put again.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchRef`]; failures of the backend.
+    pub fn session(&self, pinned_refs: &[&str]) -> Result<Session> {
+        let mut opened = None;
+        self.write_even_if_full(&mut |txn| {
+            opened = Some(sessions::open(txn, self.backend.owner(), pinned_refs)?);
+            Ok(())
+        })?;
+        let (id, epoch) = opened.expect("set by the body that has just succeeded");
+        Ok(Session::new(self.clone(), id, epoch))
+    }
+
+    /// Reads blocks, in parallel, in the order asked for. Each is checked against its name. The caller
+    /// bounds the memory by the number of ids.
+    #[must_use]
+    pub fn get(&self, ids: &[BlockId]) -> Vec<Result<Block>> {
+        match self.locate(ids) {
+            Err(e) => {
+                // One error for all; the others are told to look at the first.
+                let mut results = vec![Err(e)];
+                results.resize_with(ids.len(), || Err(Error::Cancelled));
+                results.truncate(ids.len());
+                results
+            }
+            Ok(rows) => ids.par_iter().zip(rows).map(|(id, row)| self.fetch(*id, row, LOOKUPS)).collect(),
+        }
+    }
+
+    /// Reads one block.
+    ///
+    /// # Errors
+    /// [`Error::Missing`], [`Error::Damaged`]; failures of the backend.
+    pub fn get_one(&self, id: BlockId) -> Result<Block> {
+        let row = self.locate(&[id])?.pop().flatten();
+        self.fetch(id, row, LOOKUPS)
+    }
+
+    /// Where blocks lie, by one consistent state of the index.
+    pub(crate) fn locate(&self, ids: &[BlockId]) -> Result<Vec<Option<BlockRow>>> {
+        let mut rows = Vec::new();
+        self.backend.read(&mut |txn| {
+            rows = ids.iter().map(|id| blocks::load(txn, id)).collect::<Result<_>>()?;
+            Ok(())
+        })?;
+        Ok(rows)
+    }
+
+    /// Reads a block from where it lies. A rewrite may have moved it since it was looked up: then its old
+    /// pack may be gone, and it is looked up again.
+    pub(crate) fn fetch(&self, id: BlockId, row: Option<BlockRow>, lookups: usize) -> Result<Block> {
+        let row = row.ok_or(Error::Missing { id })?;
+        let place = row.place;
+        if let Some(bytes) = self.backend.read_pack(place.pack, place.offset, row.record_len())? {
+            return codec::decode(id, place, &bytes);
+        }
+        match self.locate(&[id])?.pop().flatten() {
+            Some(again) if again.place != place && lookups > 0 => self.fetch(id, Some(again), lookups - 1),
+            None => Err(Error::Missing { id }),
+            Some(_) => Err(Error::Damaged {
+                id,
+                place,
+                problem: "the pack is missing or shorter than it was".into(),
+            }),
+        }
+    }
+
+    /// A ref, if it exists.
+    ///
+    /// # Errors
+    /// Damage or failure of the backend.
+    pub fn get_ref(&self, name: &str) -> Result<Option<Ref>> {
+        let mut found = None;
+        self.backend.read(&mut |txn| {
+            found = refs::load(txn, name)?;
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// The refs whose names start with `prefix`, by name.
+    ///
+    /// # Errors
+    /// Damage or failure of the backend.
+    pub fn list_refs(&self, prefix: &str) -> Result<Vec<(String, Ref)>> {
+        let mut found = Vec::new();
+        self.backend.read(&mut |txn| {
+            found = refs::list(txn, prefix)?;
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// A write transaction of those that make room in the end: on a full disk it may use the reserve.
+    pub(crate) fn write_even_if_full(&self, body: &mut TxnBody<'_>) -> Result<()> {
+        match self.backend.write(body) {
+            Err(e) if e.is_full() && self.backend.release_reserve()? => self.backend.write(body),
+            outcome => outcome,
+        }
+    }
+}

@@ -1,0 +1,331 @@
+//! Checking that a store holds what it says: every record, every index row, everything that refs reach.
+//!
+//! Damage never ends a check: it is listed, with the refs that it hurts. Called by the operator's commands
+//! and by the daemon's grooming.
+
+use crate::codec;
+use crate::error::{Error, Result};
+use crate::ids::PackId;
+use crate::observer::{Observer, Stage};
+use crate::pack::{self, Scanned};
+use crate::record::{HEADER_LEN, HEADER_LEN_U32};
+use crate::state::packs::{self, PackRow, PackState};
+use crate::state::{blocks, refs};
+use crate::store::Store;
+use crate::{node::Node, walk};
+use rayon::prelude::*;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use tidemark_base::{BlockId, BlockKind};
+
+/// How much is checked of each record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// Stored checksums.
+    Quick,
+    /// Stored checksums, decompression and the block's name.
+    Full,
+}
+
+/// Something that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// The block, if it is known which.
+    pub block: Option<BlockId>,
+    /// What is wrong and where.
+    pub problem: String,
+    /// The refs that reach the block.
+    pub hurts: Vec<String>,
+}
+
+/// What a check found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VerifyReport {
+    /// Packs read.
+    pub packs: u64,
+    /// Records read.
+    pub records: u64,
+    /// Bytes of records read.
+    pub bytes: u64,
+    /// Blocks that refs reach.
+    pub reached_blocks: u64,
+    /// All that is wrong.
+    pub damage: Vec<Damage>,
+}
+
+impl VerifyReport {
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.damage.is_empty()
+    }
+}
+
+/// Findings by block; without one for what belongs to none.
+type Findings = BTreeMap<Option<BlockId>, Vec<String>>;
+
+impl Store {
+    /// Checks the whole store: every record of every pack, the index, and everything that refs reach.
+    ///
+    /// # Errors
+    /// Only what prevents checking at all: [`Error::Cancelled`], failures of the index.
+    pub fn verify(&self, depth: Depth, observer: &dyn Observer) -> Result<VerifyReport> {
+        let mut rows = Vec::new();
+        self.backend.read(&mut |txn| {
+            rows = packs::all(txn)?;
+            Ok(())
+        })?;
+        rows.retain(|(_, pack)| pack.state != PackState::Deleting && pack.records > 0);
+        let mut findings = Findings::new();
+        for problem in self.backend.audit()? {
+            findings.entry(None).or_default().push(problem);
+        }
+        let done = AtomicU64::new(0);
+        let checked: Vec<PackCheck> = rows
+            .par_iter()
+            .map(|(id, pack)| {
+                let checked = self.check_pack(*id, pack, depth, observer)?;
+                let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+                observer.progress(Stage::Verify, done, Some(rows.len() as u64));
+                Ok(checked)
+            })
+            .collect::<Result<_>>()?;
+        let mut report = VerifyReport { packs: rows.len() as u64, ..VerifyReport::default() };
+        let mut sound = 0;
+        for pack in checked {
+            report.records += pack.records;
+            report.bytes += pack.bytes;
+            sound += pack.indexed;
+            for (block, problem) in pack.findings {
+                findings.entry(block).or_default().push(problem);
+            }
+        }
+        self.check_index(sound, &mut findings)?;
+        self.check_refs(observer, &mut findings, &mut report)?;
+        Ok(report)
+    }
+
+    /// Checks everything that the given roots reach, decompressing and naming every block.
+    ///
+    /// # Errors
+    /// As [`Self::verify`].
+    pub fn verify_roots(&self, roots: &[BlockId], observer: &dyn Observer) -> Result<VerifyReport> {
+        let mut report = VerifyReport::default();
+        let mut seen: HashSet<BlockId> = roots.iter().copied().collect();
+        let mut todo: Vec<BlockId> = seen.iter().copied().collect();
+        while !todo.is_empty() {
+            if observer.cancelled() {
+                return Err(Error::Cancelled);
+            }
+            let batch = todo.split_off(todo.len().saturating_sub(256));
+            for (id, block) in batch.iter().zip(self.get(&batch)) {
+                report.records += 1;
+                match block.and_then(|block| children(*id, &block)) {
+                    Ok((bytes, children)) => {
+                        report.bytes += bytes;
+                        observer.pace(bytes);
+                        todo.extend(children.into_iter().filter(|child| seen.insert(*child)));
+                    }
+                    Err(e) => report.damage.push(Damage {
+                        block: Some(*id),
+                        problem: e.to_string(),
+                        hurts: Vec::new(),
+                    }),
+                }
+            }
+            observer.progress(Stage::Verify, report.records, None);
+        }
+        report.reached_blocks = seen.len() as u64;
+        Ok(report)
+    }
+
+    /// Checks every record of a pack, and that the index agrees with it.
+    fn check_pack(
+        &self,
+        id: PackId,
+        pack: &PackRow,
+        depth: Depth,
+        observer: &dyn Observer,
+    ) -> Result<PackCheck> {
+        let mut check = PackCheck::default();
+        let read = |offset, len| self.backend.read_pack(id, offset, len);
+        let header = read(0, pack::PACK_HEADER_LEN)?.unwrap_or_default();
+        if let Err(e) = pack::check_header(&header, self.superblock().store, id) {
+            check.findings.push((None, e.to_string()));
+        }
+        pack::scan(id, pack.len_bytes, &read, |found| {
+            if observer.cancelled() {
+                return Err(Error::Cancelled);
+            }
+            match found {
+                Scanned::Damage { offset, len_bytes, problem } => {
+                    check
+                        .findings
+                        .push((None, format!("pack {id} at {offset}, {len_bytes} bytes: {problem}")));
+                }
+                Scanned::Record { place, header } => {
+                    let bytes = read(place.offset, HEADER_LEN_U32 + header.stored_len)?.unwrap_or_default();
+                    observer.pace(bytes.len() as u64);
+                    check.records += 1;
+                    check.bytes += bytes.len() as u64;
+                    let payload = bytes.get(HEADER_LEN..).unwrap_or_default();
+                    let sound = match depth {
+                        Depth::Quick => header.check_payload(payload).map_err(|e| e.to_string()),
+                        Depth::Full => {
+                            codec::decode(header.id, place, &bytes).map(drop).map_err(|e| e.to_string())
+                        }
+                    };
+                    if let Err(problem) = sound {
+                        check.findings.push((Some(header.id), format!("{place}: {problem}")));
+                    }
+                    check.names.push(header.id);
+                }
+            }
+            Ok(())
+        })?;
+        self.check_rows(id, &mut check)?;
+        Ok(check)
+    }
+
+    /// Counts the pack's records to which the index points.
+    fn check_rows(&self, id: PackId, check: &mut PackCheck) -> Result<()> {
+        check.names.sort_unstable();
+        check.names.dedup();
+        for names in check.names.chunks(4096) {
+            let rows = self.locate(names)?;
+            check.indexed += rows.iter().flatten().filter(|row| row.place.pack == id).count() as u64;
+        }
+        check.names = Vec::new();
+        Ok(())
+    }
+
+    /// Finds index rows that point to no record. `sound` is how many point to one.
+    fn check_index(&self, sound: u64, findings: &mut Findings) -> Result<()> {
+        let mut total = 0;
+        self.backend.read(&mut |txn| {
+            total = 0;
+            blocks::for_each(txn, |_, _| {
+                total += 1;
+                Ok(())
+            })
+        })?;
+        if total == sound {
+            return Ok(());
+        }
+        let mut ids = Vec::new();
+        self.backend.read(&mut |txn| {
+            ids.clear();
+            blocks::for_each(txn, |id, _| {
+                ids.push(id);
+                Ok(())
+            })
+        })?;
+        for batch in ids.chunks(256) {
+            for (id, block) in batch.iter().zip(self.get(batch)) {
+                // A collection may have removed the block meanwhile.
+                if let Err(e) = block
+                    && !matches!(e, Error::Missing { .. })
+                {
+                    findings.entry(Some(*id)).or_default().push(e.to_string());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds what refs reach but cannot have, and names the refs that each damaged block hurts.
+    fn check_refs(
+        &self,
+        observer: &dyn Observer,
+        findings: &mut Findings,
+        report: &mut VerifyReport,
+    ) -> Result<()> {
+        let mut all = Vec::new();
+        self.backend.read(&mut |txn| {
+            all = refs::list(txn, "")?;
+            Ok(())
+        })?;
+        let roots: Vec<BlockId> = all.iter().flat_map(|(_, found)| found.roots.clone()).collect();
+        let marks = walk::reach(self, &roots, observer, &mut |id, error| {
+            findings.entry(Some(id)).or_default().push(error.to_string());
+            Ok(())
+        })?;
+        report.reached_blocks = marks.blocks;
+        let damaged: HashSet<BlockId> = findings.keys().flatten().copied().collect();
+        let mut hurt = HashMap::new();
+        if !damaged.is_empty() {
+            let mut memo = HashMap::new();
+            for (name, found) in &all {
+                for block in self.damage_below(&found.roots, &damaged, &mut memo) {
+                    hurt.entry(block).or_insert_with(Vec::new).push(name.clone());
+                }
+            }
+        }
+        for (block, problems) in std::mem::take(findings) {
+            let mut hurts = block.and_then(|block| hurt.get(&block).cloned()).unwrap_or_default();
+            hurts.dedup();
+            report.damage.push(Damage { block, problem: problems.join("; "), hurts });
+        }
+        Ok(())
+    }
+
+    /// The damaged blocks that roots reach. `memo` keeps what was found for each node.
+    fn damage_below(
+        &self,
+        roots: &[BlockId],
+        damaged: &HashSet<BlockId>,
+        memo: &mut HashMap<BlockId, HashSet<BlockId>>,
+    ) -> HashSet<BlockId> {
+        // Depth first with a stack of our own: (block, its children once they are known).
+        let mut stack: Vec<(BlockId, Option<Vec<BlockId>>)> = roots.iter().map(|id| (*id, None)).collect();
+        while let Some((id, known)) = stack.pop() {
+            if known.is_none() && memo.contains_key(&id) {
+                continue;
+            }
+            match known {
+                Some(children) => {
+                    let mut below: HashSet<BlockId> =
+                        children.iter().filter_map(|child| memo.get(child)).flatten().copied().collect();
+                    below.extend(damaged.get(&id));
+                    memo.insert(id, below);
+                }
+                None => {
+                    let own: HashSet<BlockId> = damaged.get(&id).copied().into_iter().collect();
+                    memo.insert(id, own);
+                    let is_node = self
+                        .locate(&[id])
+                        .is_ok_and(|rows| rows.iter().flatten().any(|row| row.kind == BlockKind::Node));
+                    let below = is_node.then(|| self.get_one(id).and_then(|block| children(id, &block)));
+                    if let Some(Ok((_, children))) = below {
+                        stack.push((id, Some(children.clone())));
+                        stack.extend(children.into_iter().map(|child| (child, None)));
+                    }
+                }
+            }
+        }
+        roots.iter().filter_map(|root| memo.get(root)).flatten().copied().collect()
+    }
+}
+
+/// A block's length, and its children if it is a node.
+fn children(id: BlockId, block: &codec::Block) -> Result<(u64, Vec<BlockId>)> {
+    let children = match block.kind {
+        BlockKind::Leaf => Vec::new(),
+        BlockKind::Node => Node::decode(&block.bytes)
+            .map_err(|e| Error::BadRow { place: format!("node {id}"), problem: e.to_string() })?
+            .children()
+            .collect(),
+    };
+    Ok((block.bytes.len() as u64, children))
+}
+
+/// What was found in one pack.
+#[derive(Default)]
+struct PackCheck {
+    records: u64,
+    bytes: u64,
+    /// Records to which the index points.
+    indexed: u64,
+    names: Vec<BlockId>,
+    findings: Vec<(Option<BlockId>, String)>,
+}
