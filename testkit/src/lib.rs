@@ -1,1 +1,26 @@
-//! What the tests stand on. Never shipped.
+//! What the tests of every crate stand on. Never shipped; used as a dev-dependency only.
+//!
+//! Three kinds of things: real servers ([`live`], behind the feature of that name, [`parts`]), what a real
+//! server wrote ([`captures`], [`dumps`], [`corpus`]), and plain accounts of what is right, written to be
+//! obviously so rather than fast ([`order`], [`model`], [`dbhash`]). [`generate`] makes deterministic data
+//! for tests and benches. Nothing here reads anything outside the repository but the cached parts.
+
+pub mod captures;
+pub mod corpus;
+pub mod data_error;
+pub mod dbhash;
+pub mod dump_dir;
+pub mod dumps;
+pub mod generate;
+#[cfg(feature = "live")]
+pub mod live;
+pub mod model;
+pub mod order;
+pub mod parts;
+pub mod raw;
+pub mod state;
+
+mod archive;
+mod rounds;
+
+pub use rounds::rounds;
