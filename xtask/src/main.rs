@@ -1,2 +1,86 @@
-//! The chores of the project: `cargo xtask <verb>`.
-fn main() {}
+//! The one way to do each chore: `cargo xtask <verb>`.
+//!
+//! People and continuous integration call this and nothing else; what a verb does is printed while it does
+//! it. Must build without the MongoDB driver and start at once, so it uses the testkit without its `live`
+//! feature.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program talks to its user")]
+
+mod setup;
+mod steps;
+mod tidy;
+#[cfg(test)]
+mod turn;
+mod verbs;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+use verbs::{bench, check, demo, fuzz, long, test};
+
+/// The chores of Tidemark.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Fetch, verify and cache mongod, mongodump and mongorestore, unless they are here already
+    ///
+    /// TIDEMARK_MONGOD, TIDEMARK_MONGODUMP and TIDEMARK_MONGORESTORE name programs of your own; programs
+    /// on PATH come next, then the cache. TIDEMARK_CACHE moves the cache.
+    Setup,
+    /// The fast checks, for while you work: format, clippy, tidy, unit tests of the libraries
+    Check,
+    /// Everything a change must pass: set-up, format, clippy, docs, tidy, all tests with real servers
+    Test,
+    /// The rules that no compiler checks: head comments, dependency direction, file length, …
+    Tidy,
+    /// A test repeated for long; without a name, the list of them
+    Long {
+        /// Which one
+        name: Option<String>,
+        /// How many rounds instead of the usual number
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+        rounds: Option<u32>,
+    },
+    /// Benchmarks (none yet)
+    Bench {
+        /// Which one
+        name: Option<String>,
+    },
+    /// Fuzz targets (none yet)
+    Fuzz {
+        /// Which one
+        target: Option<String>,
+        /// How long
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+        minutes: Option<u32>,
+    },
+    /// A small Tidemark to look at (not built yet)
+    Demo,
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().verb {
+        Verb::Setup => setup::run(),
+        Verb::Check => check::run(),
+        Verb::Test => test::run(),
+        Verb::Tidy => tidy::run(),
+        Verb::Long { name, rounds } => long::run(name.as_deref(), rounds),
+        Verb::Bench { name } => return bench::run(name.as_deref()),
+        Verb::Fuzz { target, minutes } => return fuzz::run(target.as_deref(), minutes),
+        Verb::Demo => return demo::run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The exit code of verbs whose work does not exist yet: neither success nor a failed check.
+const NOT_YET: u8 = 2;
