@@ -23,6 +23,20 @@ pub trait Txn {
     /// Failure of the backend.
     fn put(&mut self, key: &[u8], value: &[u8]) -> Result<()>;
 
+    /// If the key's value begins with `prefix`, sets it to `new`, or removes it. Whether it did.
+    ///
+    /// # Errors
+    /// Failure of the backend.
+    fn replace_if(&mut self, key: &[u8], prefix: &[u8], new: Option<&[u8]>) -> Result<bool> {
+        let fits = self.get(key)?.is_some_and(|value| value.starts_with(prefix));
+        match (fits, new) {
+            (true, Some(new)) => self.put(key, new)?,
+            (true, None) => self.delete(key)?,
+            (false, _) => {}
+        }
+        Ok(fits)
+    }
+
     /// Removes a key, present or not.
     ///
     /// # Errors
@@ -41,6 +55,15 @@ pub trait Txn {
     /// # Errors
     /// Failure of the backend.
     fn journal(&mut self, publish: &[u8]) -> Result<()>;
+
+    /// Drops what a publish that died before its commit has left in the journal, so that it can't come true
+    /// later.
+    ///
+    /// # Errors
+    /// Failure of the backend.
+    fn drop_dead_publish(&mut self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// A key and its value.
@@ -67,6 +90,15 @@ pub trait Backend: Send + Sync {
     /// What the body returns, or failure of the backend; after a failure during the commit itself the
     /// outcome is unknown until the rows are read again.
     fn write(&self, body: &mut TxnBody<'_>) -> Result<()>;
+
+    /// As [`Self::write`], but durable only with the next [`Self::write`]: for steps that may be lost
+    /// together with all after them, as long as nothing outside the rows depends on them.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    fn write_relaxed(&self, body: &mut TxnBody<'_>) -> Result<()> {
+        self.write(body)
+    }
 
     /// Makes an empty pack; the id was never used before.
     ///
@@ -114,6 +146,15 @@ pub trait Backend: Send + Sync {
     /// Failure of the backend.
     fn release_reserve(&self) -> Result<bool> {
         Ok(false)
+    }
+
+    /// Asked before blocks are put: an error while the reserve is given up and there is no room to keep it
+    /// back again, so that a writer that tries again and again does not use it up.
+    ///
+    /// # Errors
+    /// [`crate::Error::Full`]; failure of the backend.
+    fn require_reserve(&self) -> Result<()> {
+        Ok(())
     }
 
     /// What is wrong with the parts of the store that only the backend knows, in words; empty if nothing.

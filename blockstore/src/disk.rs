@@ -21,29 +21,44 @@ pub enum SyncSite {
     PackRemoval,
     /// A publish in `refs.log`, before its commit.
     LogRecord,
+    /// The end of `refs.log` after a dead publish was cut off, before its blocks may be collected.
+    LogTail,
     /// A fresh `refs.log`, before it takes its name.
     LogRewrite,
     /// The name of a fresh `refs.log`, before its position is committed.
     LogRename,
+    /// The same name, when the one who gave it died before that, and another goes on with the log.
+    LogAdopted,
+    /// `refs.log` as it is found when a store is opened, before anything is concluded from its end.
+    LogFound,
     /// The superblock's bytes, before it takes its name.
     Superblock,
-    /// The names of a new store's files.
-    StoreEntries,
+    /// The name of a new store's folder.
+    StoreFolder,
+    /// The superblock's name: from then on the store is made.
+    StoreName,
+    /// The absence of the old index and its side files, before a rebuilt one takes its name.
+    IndexAside,
     /// The name of a rebuilt index.
     IndexRename,
 }
 
 impl SyncSite {
     /// All sites.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 14] = [
         Self::PackData,
         Self::PackEntry,
         Self::PackRemoval,
         Self::LogRecord,
+        Self::LogTail,
         Self::LogRewrite,
         Self::LogRename,
+        Self::LogAdopted,
+        Self::LogFound,
         Self::Superblock,
-        Self::StoreEntries,
+        Self::StoreFolder,
+        Self::StoreName,
+        Self::IndexAside,
         Self::IndexRename,
     ];
 }
@@ -55,6 +70,8 @@ pub enum CommitPoint {
     Before,
     /// Just after the commit returned.
     After,
+    /// Just after a commit returned that is durable only with the next one that waits for the disk.
+    AfterRelaxed,
 }
 
 /// File operations. Paths are absolute.

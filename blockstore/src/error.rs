@@ -49,7 +49,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The index database failed.
-    #[error("the index database failed while {action}: {source}")]
+    #[error("the index database failed while {action}: {source}{}", advice(source))]
     Database {
         /// What was being done.
         action: &'static str,
@@ -251,6 +251,21 @@ impl Error {
             }
             _ => false,
         }
+    }
+}
+
+/// What to do about a failure of the index database, if there is something.
+fn advice(source: &rusqlite::Error) -> &'static str {
+    use rusqlite::ErrorCode as Code;
+    match source.sqlite_error_code() {
+        Some(Code::DiskFull) => {
+            "; free space or let garbage collection run, then try again; nothing that was acknowledged is lost"
+        }
+        Some(Code::ReadOnly | Code::PermissionDenied | Code::CannotOpen) => {
+            "; check owner and mode of the store's folder and its files, and that it is not mounted read-only"
+        }
+        Some(Code::DatabaseBusy | Code::DatabaseLocked) => "; another process has it, try again",
+        _ => "",
     }
 }
 

@@ -98,6 +98,10 @@ impl Backend for FaultBackend {
         self.counter.run(|| self.inner.write(body))
     }
 
+    fn write_relaxed(&self, body: &mut TxnBody<'_>) -> Result<()> {
+        self.counter.run(|| self.inner.write_relaxed(body))
+    }
+
     fn create_pack(&self, id: PackId) -> Result<Box<dyn PackWriter>> {
         let inner = self.counter.run(|| self.inner.create_pack(id))?;
         Ok(Box::new(FaultWriter { inner, counter: Arc::clone(&self.counter) }))
@@ -129,6 +133,10 @@ impl Backend for FaultBackend {
 
     fn audit(&self) -> Result<Vec<String>> {
         self.inner.audit()
+    }
+
+    fn require_reserve(&self) -> Result<()> {
+        self.inner.require_reserve()
     }
 
     fn release_reserve(&self) -> Result<bool> {

@@ -15,6 +15,9 @@ mod cutter;
 pub mod disk;
 mod error;
 pub mod fault;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gc;
 mod ids;
 mod local;

@@ -9,6 +9,7 @@ use crate::checksum::{checksum, strip};
 use crate::error::{Error, Place, Result};
 use crate::ids::PackId;
 use crate::record::{self, HEADER_LEN_U32, Header};
+use crate::superblock::reserved;
 use tidemark_base::StoreId;
 use tidemark_base::codec::{Put, Reader};
 
@@ -39,16 +40,16 @@ pub(crate) fn check_header(bytes: &[u8], store: StoreId, id: PackId) -> Result<(
     if reader.array("magic").ok() != Some(MAGIC) || strip(header).is_none() {
         return Err(bad("its header is damaged"));
     }
-    let fields = (|| {
-        let version = reader.u32("version")?;
-        reader.u32("reserved")?;
-        Ok::<_, tidemark_base::codec::CodecError>((version, reader.array("store")?, reader.u64("id")?))
-    })();
-    let (version, found, number) = fields.map_err(|e| bad(&e.to_string()))?;
-    let found = StoreId::from_bytes(found);
+    let version = reader.u32("version").map_err(|e| bad(&e.to_string()))?;
     if version != VERSION {
         return Err(Error::NewerFormat { path: place.into(), found: version, supported: VERSION });
     }
+    let fields = (|| {
+        reserved(&mut reader)?;
+        Ok::<_, tidemark_base::codec::CodecError>((reader.array("store")?, reader.u64("id")?))
+    })();
+    let (found, number) = fields.map_err(|e| bad(&e.to_string()))?;
+    let found = StoreId::from_bytes(found);
     if found != store {
         return Err(Error::Foreign { path: place.into(), found, expected: store });
     }

@@ -10,11 +10,12 @@ use crate::checksum::strip;
 use crate::error::{Error, Result};
 use crate::ids::RefVersion;
 use crate::state::refs::{NewRef, Ref, RefChange, decode_new, encode_new};
+use crate::superblock::reserved;
 use std::collections::BTreeMap;
 use std::path::Path;
 use tidemark_base::StoreId;
 use tidemark_base::codec::{CodecError, CodecProblem, Put, Reader};
-use tidemark_base::limits::{MAX_REF_NAME_BYTES, MAX_REFS_LOG_RECORD_BYTES};
+use tidemark_base::limits::{MAX_PUBLISH_CHANGES, MAX_REF_NAME_BYTES, MAX_REFS_LOG_RECORD_BYTES};
 
 const MAGIC: [u8; 8] = *b"TIDEREFS";
 const VERSION: u32 = 1;
@@ -49,17 +50,17 @@ pub(crate) fn decode_header(bytes: &[u8], store: StoreId, path: &Path) -> Result
     if reader.array("magic").ok() != Some(MAGIC) {
         return Err(bad("does not start with TIDEREFS"));
     }
-    let fields = (|| Ok::<_, CodecError>((reader.u32("version")?, reader.u32("reserved")?)))();
-    let (version, _) = fields.map_err(|e| bad(&e.to_string()))?;
+    let version = reader.u32("version").map_err(|e| bad(&e.to_string()))?;
     if strip(header).is_none() {
         return Err(bad("its header's checksum is wrong"));
     }
     if version != VERSION {
         return Err(Error::NewerFormat { path: path.into(), found: version, supported: VERSION });
     }
-    let rest =
-        (|| Ok::<_, CodecError>((reader.array("store id")?, reader.u64("generation")?, reader.u64("sum")?)))(
-        );
+    let rest = (|| {
+        reserved(&mut reader)?;
+        Ok::<_, CodecError>((reader.array("store id")?, reader.u64("generation")?, reader.u64("sum")?))
+    })();
     let (found, generation, seed) = rest.map_err(|e| bad(&e.to_string()))?;
     let found = StoreId::from_bytes(found);
     if found != store {
@@ -182,6 +183,45 @@ impl Log {
         self.steps.last().map_or(self.start, |(position, _)| *position)
     }
 
+    /// Whether the checkpoint that begins every log can be read.
+    pub(crate) fn has_checkpoint(&self) -> bool {
+        matches!(self.steps.first(), Some((_, Entry::Checkpoint { .. })))
+    }
+
+    /// The position after the checkpoint that begins the log.
+    pub(crate) fn after_checkpoint(&self) -> Position {
+        match self.steps.first() {
+            Some((position, Entry::Checkpoint { .. })) => *position,
+            _ => self.start,
+        }
+    }
+
+    /// The header and the whole records as they would be written now.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn encode_again(&self, store: StoreId) -> Vec<u8> {
+        let mut bytes = encode_header(store, self.start.generation);
+        let mut chain = self.start.chain;
+        for (_, entry) in &self.steps {
+            let body = match entry {
+                Entry::Checkpoint { version, refs } => {
+                    encode_checkpoint(*version, refs.iter().map(|(name, found)| (name.as_str(), found)))
+                }
+                Entry::Publish { version, changes } => {
+                    let change = |(name, set): &(String, Option<NewRef>)| RefChange {
+                        name: name.clone(),
+                        expect: crate::Expect::Any,
+                        set: set.clone(),
+                    };
+                    encode_publish(*version, &changes.iter().map(change).collect::<Vec<_>>())
+                }
+            };
+            let (record, sum) = frame(chain, &body);
+            bytes.extend(record);
+            chain = sum;
+        }
+        bytes
+    }
+
     /// How many whole records lie beyond a position.
     pub(crate) fn records_beyond(&self, len_bytes: u64) -> usize {
         self.steps.iter().filter(|(position, _)| position.len_bytes > len_bytes).count()
@@ -252,7 +292,8 @@ fn decode_body(body: &[u8]) -> Result<Entry, CodecError> {
     let mut reader = Reader::new(body);
     let kind = reader.u8("record kind")?;
     let version = RefVersion(reader.u64("version")?);
-    let count = reader.u32("changes")?;
+    let at_most = if kind == PUBLISH { MAX_PUBLISH_CHANGES } else { MAX_REFS_LOG_RECORD_BYTES };
+    let count = reader.len_u32("changes", at_most)?;
     let entry = match kind {
         PUBLISH => {
             let mut changes = Vec::new();
@@ -273,6 +314,9 @@ fn decode_body(body: &[u8]) -> Result<Entry, CodecError> {
             let mut refs = Refs::new();
             for _ in 0..count {
                 let name = reader.text("ref name", MAX_REF_NAME_BYTES)?.to_owned();
+                if refs.last_key_value().is_some_and(|(last, _)| *last >= name) {
+                    return Err(reader.error("order of refs", CodecProblem::Unknown { value: 0 }));
+                }
                 let version = RefVersion(reader.u64("version")?);
                 let NewRef { roots, value } = decode_new(&mut reader)?;
                 refs.insert(name, Ref { version, roots, value });

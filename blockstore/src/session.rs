@@ -183,7 +183,9 @@ impl Session {
         if records.is_empty() {
             return Ok(());
         }
+        self.store.backend.require_reserve()?;
         let mut writer = lock(&self.writer);
+        let records = records.iter().map(|record| (&record.header, record.payload.as_slice()));
         let placed = writer.append(&*self.store.backend, self.id, records)?;
         lock(&self.pending).extend(placed.into_iter().map(|(id, row)| (id, Some(row))));
         if writer.has_full() {
@@ -289,7 +291,8 @@ impl Session {
     /// Ends the session. What it put and no ref keeps is garbage from now on; what was not synced is lost.
     ///
     /// # Errors
-    /// Failures of the backend; the session ends all the same when the process does.
+    /// Failures of the backend; the session ends all the same with the next collection through this store,
+    /// or when the process does.
     pub fn close(self) -> Result<()> {
         self.end()
     }
@@ -298,7 +301,11 @@ impl Session {
         if self.ended.swap(true, Ordering::SeqCst) {
             return Ok(());
         }
-        self.store.write_even_if_full(&mut |txn| sessions::end(txn, self.id))
+        let ended = self.store.write_even_if_full(&mut |txn| sessions::end(txn, self.id));
+        if ended.is_err() {
+            lock(&self.store.unended).push(self.id);
+        }
+        ended
     }
 
     fn check_usable(&self) -> Result<()> {

@@ -5,21 +5,27 @@
 use crate::backend::{Backend, TxnBody};
 use crate::codec::{self, Block};
 use crate::error::{Error, Result};
+use crate::ids::SessionId;
 use crate::session::Session;
 use crate::state::blocks::BlockRow;
 use crate::state::{blocks, refs, sessions};
 use crate::{Cutter, Ref, Superblock};
 use rayon::prelude::*;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use tidemark_base::BlockId;
 
 /// How often a block whose pack has just vanished is looked up again.
 const LOOKUPS: usize = 4;
 
+/// How many blocks of a `get` are looked up at once.
+const GET_STEP: usize = 64;
+
 /// An open blockstore.
 #[derive(Clone)]
 pub struct Store {
     pub(crate) backend: Arc<dyn Backend>,
+    /// Sessions that ended but whose rows could not be removed: the next collection sees to it.
+    pub(crate) unended: Arc<Mutex<Vec<SessionId>>>,
 }
 
 impl std::fmt::Debug for Store {
@@ -32,7 +38,7 @@ impl Store {
     /// A store on a backend.
     #[must_use]
     pub fn new(backend: Arc<dyn Backend>) -> Self {
-        Self { backend }
+        Self { backend, unended: Arc::default() }
     }
 
     /// Identity and parameters.
@@ -66,15 +72,26 @@ impl Store {
     /// bounds the memory by the number of ids.
     #[must_use]
     pub fn get(&self, ids: &[BlockId]) -> Vec<Result<Block>> {
-        match self.locate(ids) {
-            Err(e) => {
-                // One error for all; the others are told to look at the first.
-                let mut results = vec![Err(e)];
-                results.resize_with(ids.len(), || Err(Error::Cancelled));
-                results.truncate(ids.len());
-                results
-            }
+        let mut results = Vec::with_capacity(ids.len());
+        let mut steps = ids.chunks(GET_STEP);
+        let mut next = steps.next().map(|step| (step, self.locate(step)));
+        // One step is looked up while the one before is read and decompressed.
+        while let Some((step, rows)) = next.take() {
+            let mut blocks = Vec::new();
+            rayon::in_place_scope(|scope| {
+                scope.spawn(|_| blocks = self.fetch_all(step, rows));
+                next = steps.next().map(|step| (step, self.locate(step)));
+            });
+            results.append(&mut blocks);
+        }
+        results
+    }
+
+    fn fetch_all(&self, ids: &[BlockId], rows: Result<Vec<Option<BlockRow>>>) -> Vec<Result<Block>> {
+        match rows {
             Ok(rows) => ids.par_iter().zip(rows).map(|(id, row)| self.fetch(*id, row, LOOKUPS)).collect(),
+            // Errors cannot be cloned: each block meets its own.
+            Err(_) => ids.iter().map(|id| self.get_one(*id)).collect(),
         }
     }
 
@@ -146,6 +163,14 @@ impl Store {
     pub(crate) fn write_even_if_full(&self, body: &mut TxnBody<'_>) -> Result<()> {
         match self.backend.write(body) {
             Err(e) if e.is_full() && self.backend.release_reserve()? => self.backend.write(body),
+            outcome => outcome,
+        }
+    }
+
+    /// The same, durable only with the next durable one.
+    pub(crate) fn write_relaxed_even_if_full(&self, body: &mut TxnBody<'_>) -> Result<()> {
+        match self.backend.write_relaxed(body) {
+            Err(e) if e.is_full() && self.backend.release_reserve()? => self.backend.write_relaxed(body),
             outcome => outcome,
         }
     }

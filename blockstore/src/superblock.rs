@@ -9,7 +9,7 @@ use crate::checksum::{checksum, strip};
 use crate::cutter::Cutter;
 use crate::error::{Error, Result};
 use std::path::Path;
-use tidemark_base::codec::{Put, Reader};
+use tidemark_base::codec::{CodecError, CodecProblem, Put, Reader};
 use tidemark_base::{Entropy, StoreId};
 
 /// First bytes of a superblock.
@@ -133,7 +133,7 @@ impl Superblock {
                 target_bytes: reader.u32("cut target")?,
                 max_bytes: reader.u32("cut max")?,
             };
-            reader.u32("reserved")?;
+            reserved(&mut reader)?;
             let (value_salt, key_salt) = (reader.u64("value salt")?, reader.u64("key salt")?);
             Ok::<_, tidemark_base::codec::CodecError>((
                 scheme,
@@ -146,6 +146,14 @@ impl Superblock {
             Ok((scheme, _)) => Err(damaged(format!("hash scheme {scheme} is not known"))),
             Err(e) => Err(damaged(e.to_string())),
         }
+    }
+}
+
+/// Four bytes that are 0 in this version.
+pub(crate) fn reserved(reader: &mut Reader<'_>) -> Result<(), CodecError> {
+    match reader.clone().u32("reserved bytes")? {
+        0 => reader.u32("reserved bytes").map(drop),
+        other => Err(reader.error("reserved bytes", CodecProblem::Unknown { value: u64::from(other) })),
     }
 }
 

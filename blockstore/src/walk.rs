@@ -96,7 +96,7 @@ pub(crate) fn reach(
         // Neighbours in the index are read together.
         batch.sort_unstable();
         batch.dedup();
-        for (id, row) in batch.iter().zip(store.locate(&batch)?) {
+        for (id, row) in batch.iter().zip(locate(store, &batch)?) {
             match row {
                 None => on_loss(*id, Error::Missing { id: *id })?,
                 Some(row) => {
@@ -113,6 +113,14 @@ pub(crate) fn reach(
         observer.progress(Stage::Mark, marks.blocks, None);
     }
     Ok(marks)
+}
+
+/// Looks up a sorted batch on all threads, each with a stretch of the index to itself.
+fn locate(store: &Store, batch: &[BlockId]) -> Result<Vec<Option<BlockRow>>> {
+    use rayon::prelude::*;
+    let part = batch.len().div_ceil(rayon::current_num_threads()).max(256);
+    let rows: Vec<Vec<_>> = batch.par_chunks(part).map(|part| store.locate(part)).collect::<Result<_>>()?;
+    Ok(rows.into_iter().flatten().collect())
 }
 
 fn expand(

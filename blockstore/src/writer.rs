@@ -7,7 +7,7 @@ use crate::backend::{Backend, PackWriter};
 use crate::error::{Place, Result};
 use crate::ids::{PackId, SessionId};
 use crate::pack;
-use crate::record::Record;
+use crate::record::Header;
 use crate::state::blocks::{BlockRow, Written};
 use crate::state::packs;
 use tidemark_base::BlockId;
@@ -28,28 +28,30 @@ struct OpenPack {
 pub(crate) struct Writer {
     current: Option<OpenPack>,
     full: Vec<OpenPack>,
+    /// Kept for its memory; empty between calls.
+    buffer: Vec<u8>,
 }
 
 impl Writer {
     /// Appends records, in order. Returns where each lies; nothing is durable yet.
-    pub(crate) fn append(
+    pub(crate) fn append<'r>(
         &mut self,
         backend: &dyn Backend,
         session: SessionId,
-        records: &[Record],
+        records: impl IntoIterator<Item = (&'r Header, &'r [u8])>,
     ) -> Result<Vec<(BlockId, BlockRow)>> {
-        let mut placed = Vec::with_capacity(records.len());
-        let mut buffer = Vec::new();
-        for record in records {
+        let mut placed = Vec::new();
+        let mut buffer = std::mem::take(&mut self.buffer);
+        for (header, payload) in records {
             if self.current.is_none() {
                 self.current = Some(OpenPack::create(backend, session)?);
             }
             let Some(pack) = &mut self.current else { unreachable!("made above") };
-            let row = pack.place(record, buffer.len());
-            buffer.extend_from_slice(&record.header.encode());
-            buffer.extend_from_slice(&record.payload);
-            pack.unindexed.push((record.header.id, row));
-            placed.push((record.header.id, row));
+            let row = pack.place(header, buffer.len());
+            buffer.extend_from_slice(&header.encode());
+            buffer.extend_from_slice(payload);
+            pack.unindexed.push((header.id, row));
+            placed.push((header.id, row));
             if pack.len_bytes + buffer.len() as u64 >= PACK_TARGET_BYTES {
                 pack.flush(&mut buffer)?;
                 self.full.extend(self.current.take());
@@ -58,7 +60,13 @@ impl Writer {
         if let Some(pack) = &mut self.current {
             pack.flush(&mut buffer)?;
         }
+        self.buffer = buffer;
         Ok(placed)
+    }
+
+    /// The packs that may hold something that is not indexed.
+    pub(crate) fn packs(&self) -> Vec<PackId> {
+        self.full.iter().chain(&self.current).map(|pack| pack.id).collect()
     }
 
     /// Whether a full pack waits.
@@ -136,14 +144,14 @@ impl OpenPack {
     }
 
     /// The place of the next record, `buffered` bytes after what is written.
-    fn place(&mut self, record: &Record, buffered: usize) -> BlockRow {
+    fn place(&mut self, header: &Header, buffered: usize) -> BlockRow {
         let offset = self.len_bytes + buffered as u64;
         let row = BlockRow {
             place: Place { pack: self.id, offset: u32::try_from(offset).expect("packs end far below 4 GiB") },
             seq: self.records,
-            kind: record.header.kind,
-            stored_len: record.header.stored_len,
-            plain_len: record.header.plain_len,
+            kind: header.kind,
+            stored_len: header.stored_len,
+            plain_len: header.plain_len,
         };
         self.records += 1;
         row

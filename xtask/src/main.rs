@@ -45,16 +45,19 @@ enum Verb {
         #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
         rounds: Option<u32>,
     },
-    /// Benchmarks (none yet)
+    /// Measurements against a peer or a limit in the same run; without a name, the list of suites
     Bench {
         /// Which one
         name: Option<String>,
+        /// A part of the data: to see that it works, not to quote
+        #[arg(long)]
+        quick: bool,
     },
-    /// Fuzz targets (none yet)
+    /// Hostile bytes for one decoder, with cargo-fuzz; without a name, the list of targets
     Fuzz {
         /// Which one
         target: Option<String>,
-        /// How long
+        /// How long instead of one minute
         #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
         minutes: Option<u32>,
     },
@@ -69,8 +72,8 @@ fn main() -> ExitCode {
         Verb::Test => test::run(),
         Verb::Tidy => tidy::run(),
         Verb::Long { name, rounds } => long::run(name.as_deref(), rounds),
-        Verb::Bench { name } => return bench::run(name.as_deref()),
-        Verb::Fuzz { target, minutes } => return fuzz::run(target.as_deref(), minutes),
+        Verb::Bench { name, quick } => bench::run(name.as_deref(), quick),
+        Verb::Fuzz { target, minutes } => fuzz::run(target.as_deref(), minutes),
         Verb::Demo => return demo::run(),
     };
     match done {

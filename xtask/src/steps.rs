@@ -21,6 +21,11 @@ impl<const N: usize> From<[&str; N]> for Invocation {
 }
 
 impl Invocation {
+    /// A command line of words that are put together when it is needed.
+    pub(crate) fn new<'a>(words: impl IntoIterator<Item = &'a str>) -> Self {
+        Self { words: words.into_iter().map(str::to_owned).collect(), variables: Vec::new() }
+    }
+
     /// Adds an environment variable.
     pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.variables.push((name, value.into()));

@@ -4,16 +4,18 @@
 //! protects concurrent sessions is in [`crate::state::collect`]; the order of steps and why it is safe in
 //! `docs/ordering.md`. A collection stopped anywhere leaves a correct store; the next one goes on.
 
+mod copy;
 mod execute;
 mod plan;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::observer::Observer;
 use crate::state::collect;
-use crate::state::packs;
+use crate::state::{packs, sessions};
 use crate::store::Store;
 use crate::walk;
 use plan::Plan;
+use std::sync::PoisonError;
 
 /// How to collect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,6 +59,8 @@ pub struct GcReport {
     pub kept_by_writers: u64,
     /// Packs left alone because they are damaged, and why.
     pub damaged: Vec<String>,
+    /// Whether the disk was too full to copy what is in use out of packs with little use.
+    pub no_room_to_copy: bool,
 }
 
 impl Store {
@@ -64,8 +68,8 @@ impl Store {
     /// copies what is in use out of packs with little use.
     ///
     /// # Errors
-    /// [`Error::CollectionRunning`]; [`Error::Missing`] or [`Error::Damaged`] if something in use cannot be
-    /// followed, in which case nothing is changed; [`Error::Cancelled`]; failures of the backend.
+    /// [`crate::Error::CollectionRunning`]; [`crate::Error::Missing`] or [`crate::Error::Damaged`] if something in use cannot be
+    /// followed, in which case nothing is changed; [`crate::Error::Cancelled`]; failures of the backend.
     pub fn collect(&self, options: GcOptions, observer: &dyn Observer) -> Result<GcReport> {
         let guard = self.backend.lock_collection()?;
         let mut report = self.collect_once(options.dry_run, observer)?;
@@ -86,10 +90,13 @@ impl Store {
             })?;
         } else {
             let dead = |owner| self.backend.owner_alive(owner).map(|alive| !alive);
+            let mut unended = self.unended.lock().unwrap_or_else(PoisonError::into_inner);
             self.write_even_if_full(&mut |txn| {
+                unended.iter().try_for_each(|id| sessions::end(txn, *id))?;
                 begun = Some(collect::begin(txn, &dead)?);
                 Ok(())
             })?;
+            unended.clear();
         }
         let begun = begun.expect("set by the body that has just succeeded");
         let marks = walk::reach(self, &begun.roots, observer, &mut |_, error| Err(error))?;
@@ -114,17 +121,4 @@ impl Store {
     pub fn expire_session(&self, id: crate::SessionId) -> Result<()> {
         self.backend.write(&mut |txn| crate::state::sessions::end(txn, id))
     }
-}
-
-impl From<&Error> for Stop {
-    fn from(error: &Error) -> Self {
-        if error.is_full() { Self::Full } else { Self::Other }
-    }
-}
-
-/// Whether a failure is only a lack of space, with which deletion can go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stop {
-    Full,
-    Other,
 }

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tidemark_base::StoreId;
 
@@ -30,6 +31,8 @@ pub(super) struct Db {
     journal: Journal,
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
+    /// Whether a relaxed commit waits for a durable one.
+    relaxed: AtomicBool,
 }
 
 fn failed(action: &'static str) -> impl FnOnce(rusqlite::Error) -> Error {
@@ -57,13 +60,13 @@ pub(super) fn initialise(connection: &Connection, store: StoreId) -> Result<()> 
     connection
         .execute_batch("CREATE TABLE row(key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL) WITHOUT ROWID;")
         .map_err(failed("making its table"))?;
-    let mut txn = SqlTxn { connection, journal: None };
+    let mut txn = SqlTxn::reading(connection);
     txn.put(IDENTITY, &crate::state::row::seal(IDENTITY, store.as_bytes().to_vec()))
 }
 
 /// Whose database this is; an error if it cannot be told.
 pub(super) fn store_of(connection: &Connection) -> Result<StoreId> {
-    let mut txn = SqlTxn { connection, journal: None };
+    let mut txn = SqlTxn::reading(connection);
     let found = crate::state::row::get(&mut txn, IDENTITY, |reader| reader.array("store id"))?;
     let missing = || Error::BadRow { place: names::INDEX.into(), problem: "it names no store".into() };
     found.map(StoreId::from_bytes).ok_or_else(missing)
@@ -72,7 +75,8 @@ pub(super) fn store_of(connection: &Connection) -> Result<StoreId> {
 impl Db {
     /// Takes over an open connection to the database at `path`.
     pub(super) fn new(folder: Folder, path: PathBuf, journal: Journal, writer: Connection) -> Self {
-        Self { folder, path, journal, writer: Mutex::new(writer), readers: Mutex::new(Vec::new()) }
+        let (writer, readers) = (Mutex::new(writer), Mutex::default());
+        Self { folder, path, journal, writer, readers, relaxed: AtomicBool::new(false) }
     }
 
     pub(super) fn read(&self, body: &mut TxnBody<'_>) -> Result<()> {
@@ -82,7 +86,7 @@ impl Db {
             None => connect(&self.path, false)?,
         };
         connection.execute_batch("BEGIN DEFERRED").map_err(failed("beginning to read"))?;
-        let result = body(&mut SqlTxn { connection: &connection, journal: None });
+        let result = body(&mut SqlTxn::reading(&connection));
         connection.execute_batch("ROLLBACK").map_err(failed("ending a read"))?;
         lock(&self.readers).push(connection);
         result
@@ -90,32 +94,60 @@ impl Db {
 
     pub(super) fn write(&self, body: &mut TxnBody<'_>) -> Result<()> {
         let connection = lock(&self.writer);
-        self.write_on(&connection, body)
+        if !self.relaxed.load(Ordering::SeqCst) {
+            return self.write_on(&connection, CommitPoint::After, body);
+        }
+        // SQLite syncs nothing for a transaction that changes nothing, and writing a row as it was is none:
+        // a number of its own makes sure that this one does.
+        let failed = || failed("making earlier commits durable");
+        self.write_on(&connection, CommitPoint::After, &mut |txn| {
+            let number: i32 =
+                connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed())?;
+            let next = number.wrapping_add(1);
+            connection.pragma_update(None, "user_version", next).map_err(failed())?;
+            body(txn)
+        })?;
+        self.relaxed.store(false, Ordering::SeqCst);
+        Ok(())
     }
 
-    fn write_on(&self, connection: &Connection, body: &mut TxnBody<'_>) -> Result<()> {
+    /// Commits without waiting for the disk; the next commit of [`Self::write`] takes it along, since both
+    /// stand in one write-ahead log.
+    pub(super) fn write_relaxed(&self, body: &mut TxnBody<'_>) -> Result<()> {
+        let connection = lock(&self.writer);
+        self.relaxed.store(true, Ordering::SeqCst);
+        let set =
+            |level| connection.pragma_update(None, "synchronous", level).map_err(failed("setting it up"));
+        set("NORMAL")?;
+        let outcome = self.write_on(&connection, CommitPoint::AfterRelaxed, body);
+        set("FULL")?;
+        outcome
+    }
+
+    fn write_on(&self, connection: &Connection, after: CommitPoint, body: &mut TxnBody<'_>) -> Result<()> {
         connection.execute_batch("BEGIN IMMEDIATE").map_err(failed("beginning to write"))?;
+        let mut txn = SqlTxn { connection, journal: Some(&self.journal), journalled: false };
         let outcome = (|| {
-            body(&mut SqlTxn { connection, journal: Some(&self.journal) })?;
+            body(&mut txn)?;
             self.tell(CommitPoint::Before)?;
             connection.execute_batch("COMMIT").map_err(failed("committing"))
         })();
         if let Err(e) = outcome {
             // After some failures SQLite has rolled back already; then this one has nothing to do.
             let _ = connection.execute_batch("ROLLBACK");
+            if txn.journalled {
+                // The caller will read that the publish did not happen: it must not come true when the store
+                // is next opened. If this fails as well, it still may, until a publish or a collection.
+                let _ = self.write_on(connection, after, &mut |txn| self.journal.drop_tail(txn));
+            }
             return Err(e);
         }
-        self.tell(CommitPoint::After)
+        self.tell(after)
     }
 
     fn tell(&self, point: CommitPoint) -> Result<()> {
         let disk = &self.folder.disk;
         disk.commit_point(point).map_err(|e| Error::io("committing", &self.path, e))
-    }
-
-    /// Cuts off what a dead publish left behind in `refs.log`.
-    pub(super) fn drop_uncommitted_tail(&self) -> Result<()> {
-        self.write(&mut |txn| self.journal.drop_tail(txn))
     }
 
     /// Brings rows and `refs.log` together after opening; see [`Journal::settle`].
@@ -126,6 +158,17 @@ impl Db {
             Ok(())
         })?;
         Ok(settled.expect("set by the body that has just succeeded"))
+    }
+
+    /// What SQLite finds wrong with its file: a flipped byte may hide a row, which no checksum of a row shows.
+    pub(super) fn integrity(&self) -> Result<Vec<String>> {
+        let connection = connect(&self.path, false)?;
+        let checked = || -> rusqlite::Result<Vec<String>> {
+            let mut statement = connection.prepare("PRAGMA integrity_check(20)")?;
+            let lines = statement.query_map([], |row| row.get::<_, String>(0))?;
+            lines.filter(|line| line.as_ref().map_or(true, |line| line != "ok")).collect()
+        };
+        checked().map_err(failed("checking itself"))
     }
 
     /// How rows and `refs.log` differ, if they do.
@@ -149,6 +192,15 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 struct SqlTxn<'a> {
     connection: &'a Connection,
     journal: Option<&'a Journal>,
+    /// Whether something was handed to the journal, even if that failed.
+    journalled: bool,
+}
+
+impl<'a> SqlTxn<'a> {
+    /// A transaction without a journal.
+    fn reading(connection: &'a Connection) -> Self {
+        Self { connection, journal: None, journalled: false }
+    }
 }
 
 impl Txn for SqlTxn<'_> {
@@ -168,6 +220,22 @@ impl Txn for SqlTxn<'_> {
             )
             .map_err(failed("writing a row"))?;
         statement.execute(params![key, value]).map(drop).map_err(failed("writing a row"))
+    }
+
+    fn replace_if(&mut self, key: &[u8], prefix: &[u8], new: Option<&[u8]>) -> Result<bool> {
+        let changed = match new {
+            Some(new) => self
+                .connection
+                .prepare_cached(
+                    "UPDATE row SET value = ?3 WHERE key = ?1 AND substr(value, 1, length(?2)) = ?2",
+                )
+                .and_then(|mut statement| statement.execute(params![key, prefix, new])),
+            None => self
+                .connection
+                .prepare_cached("DELETE FROM row WHERE key = ?1 AND substr(value, 1, length(?2)) = ?2")
+                .and_then(|mut statement| statement.execute(params![key, prefix])),
+        };
+        changed.map(|rows| rows > 0).map_err(failed("changing a row"))
     }
 
     fn delete(&mut self, key: &[u8]) -> Result<()> {
@@ -200,9 +268,20 @@ impl Txn for SqlTxn<'_> {
     }
 
     fn journal(&mut self, publish: &[u8]) -> Result<()> {
+        self.journalled = true;
         match self.journal {
             Some(journal) => journal.append(self, publish),
             None => Err(Error::invalid("a publish needs a transaction that may write")),
         }
     }
+
+    fn drop_dead_publish(&mut self) -> Result<()> {
+        match self.journal {
+            Some(journal) => journal.drop_tail(self),
+            None => Ok(()),
+        }
+    }
 }
+
+#[cfg(test)]
+mod tests;

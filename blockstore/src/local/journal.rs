@@ -141,24 +141,36 @@ impl Journal {
         if generation == position.generation {
             return Ok(position);
         }
-        let log = self.read()?;
-        let (refs, version) = log.refs_at(u64::MAX);
-        if version != meta::load(txn)?.last_version || refs != current(txn)? {
-            return Err(stale("it and the index tell different stories"));
+        let (rows, version) = (current(txn)?, meta::load(txn)?.last_version);
+        let adopted = self.adopt(&self.read()?, &rows, version)?;
+        adopted.ok_or_else(|| stale("it and the index tell different stories"))
+    }
+
+    /// Where a log goes on whose rewriting died or failed before its commit: after the checkpoint it begins
+    /// with, if that is what the rows say. What follows the checkpoint was not committed.
+    fn adopt(&self, log: &Log, rows: &Refs, version: crate::RefVersion) -> Result<Option<Position>> {
+        let position = log.after_checkpoint();
+        let (logged, logged_version) = log.refs_at(position.len_bytes);
+        if logged != *rows || logged_version != version {
+            return Ok(None);
         }
-        Ok(log.end())
+        // The one who gave the log its name may not have come to sync it.
+        let synced = self.folder.disk.sync_dir(&self.folder.root, SyncSite::LogAdopted);
+        synced.map_err(self.failed("renaming"))?;
+        Ok(Some(position))
     }
 
     /// Cuts off what lies beyond the committed position.
     pub(super) fn drop_tail(&self, txn: &mut dyn Txn) -> Result<()> {
         let position = self.position(txn)?;
         let path = self.folder.path(names::REFS_LOG);
-        let file = self.folder.disk.open_read(&path).map_err(self.failed("opening"))?;
-        if file.len_bytes().map_err(self.failed("reading"))? > position.len_bytes {
-            let mut file = self.folder.disk.open_write(&path).map_err(self.failed("opening"))?;
+        let found = self.folder.disk.open_read(&path).map_err(self.failed("opening"))?;
+        let mut file = self.folder.disk.open_write(&path).map_err(self.failed("opening"))?;
+        if found.len_bytes().map_err(self.failed("reading"))? > position.len_bytes {
             file.set_len(position.len_bytes).map_err(self.failed("cutting"))?;
-            file.sync(SyncSite::LogRecord).map_err(self.failed("syncing"))?;
         }
+        // Even if there is nothing to cut: another may have cut it and died before its sync.
+        file.sync(SyncSite::LogTail).map_err(self.failed("syncing"))?;
         store(txn, &position)
     }
 
@@ -174,27 +186,26 @@ impl Journal {
             }
             (Err(e), _) => return Err(e),
         };
-        let end = log.end();
-        if end.generation == position.generation && !log.has_position(&position) {
-            // Damage before the committed end. The rows reach further than the log.
-            let generation = position.generation + 1;
-            return self.renew(txn, generation, &rows, version);
-        }
-        let (logged, logged_version) = match end.generation == position.generation {
-            true => log.refs_at(position.len_bytes),
-            false => log.refs_at(u64::MAX),
-        };
-        if logged == rows && logged_version == version {
-            if end.generation != position.generation {
-                store(txn, &end)?;
-                return Ok(Settled::Agreed);
+        let generation = log.end().generation;
+        let (logged, logged_version) = if generation == position.generation {
+            if !log.has_position(&position) {
+                // Damage before the committed end. The rows reach further than the log.
+                return self.renew(txn, generation + 1, &rows, version);
             }
+            log.refs_at(position.len_bytes)
+        } else {
+            if let Some(adopted) = self.adopt(&log, &rows, version)? {
+                store(txn, &adopted)?;
+                return self.consider_tail(txn, &log, &adopted, version);
+            }
+            log.refs_at(u64::MAX)
+        };
+        if logged == rows && logged_version == version && generation == position.generation {
             return self.consider_tail(txn, &log, &position, version);
         }
         if logged_version < version {
             // An old copy of the log.
-            let generation = position.generation.max(end.generation) + 1;
-            return self.renew(txn, generation, &rows, version);
+            return self.renew(txn, position.generation.max(generation) + 1, &rows, version);
         }
         Ok(Settled::RowsStale)
     }
@@ -218,9 +229,9 @@ impl Journal {
     }
 
     /// Rows and log agree up to the committed position. One whole record beyond it is a publish that died
-    /// before its commit, or the rows are one publish old: it counts if everything it names is there. No
-    /// collection has begun since it died (a collection cuts it off first), so what its roots reach is there
-    /// if they are.
+    /// before its commit, or the rows are one publish old: either way it counts. Its roots were there when it
+    /// was written, and no collection has begun since (a collection cuts it off first): if they are not there
+    /// by the rows, the rows are older than they.
     fn consider_tail(
         &self,
         txn: &mut dyn Txn,
@@ -228,6 +239,11 @@ impl Journal {
         position: &Position,
         version: crate::RefVersion,
     ) -> Result<Settled> {
+        // Whoever wrote or cut the end of the log may have died before it was synced: what is concluded from
+        // it now must hold after a power cut too.
+        let path = self.folder.path(names::REFS_LOG);
+        let mut file = self.folder.disk.open_write(&path).map_err(self.failed("opening"))?;
+        file.sync(SyncSite::LogFound).map_err(self.failed("syncing"))?;
         match log.records_beyond(position.len_bytes) {
             0 => return Ok(Settled::Agreed),
             1 => {}
@@ -240,7 +256,7 @@ impl Journal {
         for root in after.values().flat_map(|found| &found.roots) {
             match blocks::require_kept(txn, *root) {
                 Ok(()) => {}
-                Err(Error::Missing { .. }) => return Ok(Settled::Agreed),
+                Err(Error::Missing { .. }) => return Ok(Settled::RowsStale),
                 Err(e) => return Err(e),
             }
         }

@@ -24,15 +24,27 @@ fn path(folder: &Folder, name: &str) -> PathBuf {
     folder.root.join(names::LOCKS).join(name)
 }
 
+/// A file that is locked as long as this lives. Its end unlocks it rather than only closing it: a process
+/// that is being started at this moment has the file open as well, until it becomes another program, and
+/// would keep the lock.
+pub(super) struct Locked(File);
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        // If this fails, closing the file does it a moment later.
+        let _ = self.0.unlock();
+    }
+}
+
 /// The store's lock: shared by all who use it, exclusive for repair.
-pub(super) struct StoreLock(#[expect(dead_code, reason = "held, not read")] File);
+pub(super) struct StoreLock(#[expect(dead_code, reason = "held, not read")] Locked);
 
 impl StoreLock {
     pub(super) fn shared(folder: &Folder) -> Result<Self> {
         let path = path(folder, "store.lock");
         let file = open(&path)?;
         match file.try_lock_shared() {
-            Ok(()) => Ok(Self(file)),
+            Ok(()) => Ok(Self(Locked(file))),
             Err(TryLockError::WouldBlock) => {
                 Err(Error::Busy { path, what: "it is being repaired; wait for that to end" })
             }
@@ -44,7 +56,7 @@ impl StoreLock {
         let path = path(folder, "store.lock");
         let file = open(&path)?;
         match file.try_lock() {
-            Ok(()) => Ok(Self(file)),
+            Ok(()) => Ok(Self(Locked(file))),
             Err(TryLockError::WouldBlock) => Err(Error::Busy {
                 path,
                 what: "its index must be rebuilt, which needs the store alone; stop the others first",
@@ -55,11 +67,11 @@ impl StoreLock {
 }
 
 /// The right to collect.
-pub(super) fn lock_collection(folder: &Folder) -> Result<File> {
+pub(super) fn lock_collection(folder: &Folder) -> Result<Locked> {
     let path = path(folder, "collect.lock");
     let file = open(&path)?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Locked(file)),
         Err(TryLockError::WouldBlock) => Err(Error::CollectionRunning),
         Err(TryLockError::Error(e)) => Err(Error::io("locking", path, e)),
     }
@@ -71,7 +83,7 @@ pub(super) struct OwnerLock {
     folder: Folder,
     path: PathBuf,
     // Held until dropped.
-    _file: File,
+    _file: Locked,
 }
 
 impl OwnerLock {
@@ -83,7 +95,7 @@ impl OwnerLock {
         let file = open(&path)?;
         // Nobody else knows the id yet, so this cannot wait.
         file.lock().map_err(|e| Error::io("locking", &path, e))?;
-        Ok(Self { id, folder: folder.clone(), path, _file: file })
+        Ok(Self { id, folder: folder.clone(), path, _file: Locked(file) })
     }
 
     pub(super) const fn id(&self) -> OwnerId {
@@ -117,5 +129,25 @@ impl Drop for OwnerLock {
     fn drop(&mut self) {
         // If this fails the file stays behind unlocked, which says the same.
         let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::OsDisk;
+    use std::sync::Arc;
+
+    #[test]
+    fn a_lock_ends_though_a_process_being_started_has_the_file_open() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let folder = Folder { root: dir.path().to_owned(), disk: Arc::new(OsDisk) };
+        std::fs::create_dir(folder.path(names::LOCKS)).unwrap();
+        let guard = lock_collection(&folder).unwrap();
+        // As fork does: another descriptor of the same open file.
+        let _inherited = guard.0.try_clone().unwrap();
+        assert!(matches!(lock_collection(&folder), Err(Error::CollectionRunning)));
+        drop(guard);
+        assert!(lock_collection(&folder).is_ok());
     }
 }

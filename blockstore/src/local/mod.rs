@@ -26,6 +26,13 @@ mod reserve;
 pub use open::{Healed, OpenOptions};
 pub use repair::{RepairReport, repair};
 
+/// Reads and writes the row that says how much of the log is committed.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzzing_log_position(txn: &mut dyn crate::backend::Txn) -> Result<Option<()>> {
+    let Some(position) = journal::load(txn)? else { return Ok(None) };
+    journal::store(txn, &position).map(Some)
+}
+
 use crate::backend::{Backend, PackWriter, TxnBody};
 use crate::disk::Folder;
 use crate::error::Result;
@@ -88,6 +95,10 @@ impl Backend for LocalBackend {
         self.db.write(body)
     }
 
+    fn write_relaxed(&self, body: &mut TxnBody<'_>) -> Result<()> {
+        self.db.write_relaxed(body)
+    }
+
     fn create_pack(&self, id: PackId) -> Result<Box<dyn PackWriter>> {
         self.packs.create(id)
     }
@@ -113,15 +124,13 @@ impl Backend for LocalBackend {
     }
 
     fn lock_collection(&self) -> Result<Box<dyn Send>> {
-        let guard = locks::lock_collection(&self.folder)?;
-        // A publish that died between its journal record and its commit must not come back once its blocks
-        // may be collected: the tail it left goes now.
-        self.db.drop_uncommitted_tail()?;
-        Ok(Box::new(guard))
+        Ok(Box::new(locks::lock_collection(&self.folder)?))
     }
 
     fn audit(&self) -> Result<Vec<String>> {
-        let mut problems: Vec<String> = self.db.compare_with_log()?.into_iter().collect();
+        let integrity = self.db.integrity()?;
+        let mut problems: Vec<String> = integrity.iter().map(|line| format!("index.db: {line}")).collect();
+        problems.extend(self.db.compare_with_log()?);
         match open::read_superblock(&self.folder) {
             Ok(found) if found == self.superblock => {}
             Ok(_) => problems.push("the superblock has changed since the store was opened".into()),
@@ -138,6 +147,10 @@ impl Backend for LocalBackend {
         problems
             .extend(unknown.map(|(id, _)| format!("the index does not know pack {id}, whose file is there")));
         Ok(problems)
+    }
+
+    fn require_reserve(&self) -> Result<()> {
+        self.reserve.require()
     }
 
     fn release_reserve(&self) -> Result<bool> {

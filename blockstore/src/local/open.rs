@@ -4,13 +4,16 @@
 use super::journal::{Journal, Settled};
 use super::locks::{OwnerLock, StoreLock};
 use super::packs::Packs;
-use super::repair::{self, RepairReport};
+use super::repair::{self, Known, RepairReport};
 use super::reserve::{self, Reserve};
 use super::{LocalBackend, create, db, names};
 use crate::disk::{Disk, Folder, OsDisk, read_all};
 use crate::error::{Error, Result};
-use crate::state::{meta, packs as pack_rows};
+use crate::ids::PackId;
+use crate::state::meta;
+use crate::state::packs::{self as pack_rows, PackRow, PackState};
 use crate::superblock::Superblock;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -124,8 +127,8 @@ impl OpenOptions {
         // A second round after a repair; a third would mean that repair does not repair.
         for _ in 0..2 {
             let shared = StoreLock::shared(&folder)?;
-            let why = match self.attach(&folder, &superblock) {
-                Ok((db, settled)) => match self.judge(&folder, &db, settled)? {
+            let unfit = match self.attach(&folder, &superblock) {
+                Ok((db, settled)) => match judge(&folder, &superblock, &db, settled)? {
                     None => {
                         match settled {
                             Settled::Advanced => healed.push(Healed::PublishCompleted),
@@ -147,14 +150,15 @@ impl OpenOptions {
                             _shared: shared,
                         });
                     }
-                    Some(why) => why,
+                    Some(unfit) => unfit,
                 },
-                Err(e) if is_lost(&e) => e.to_string(),
+                Err(e) if is_lost(&e) => Unfit { why: e.to_string(), known: Known::default() },
                 Err(e) => return Err(e),
             };
             drop(shared);
             let alone = StoreLock::exclusive(&folder)?;
-            let report = repair::rebuild(&folder, &superblock)?;
+            let Unfit { why, known } = unfit;
+            let report = repair::rebuild(&folder, &superblock, known)?;
             drop(alone);
             healed.push(Healed::IndexRebuilt { why, report });
         }
@@ -181,25 +185,65 @@ impl OpenOptions {
         let settled = db.settle()?;
         Ok((db, settled))
     }
+}
 
-    /// Why the index must be rebuilt, if it must.
-    fn judge(&self, folder: &Folder, db: &db::Db, settled: Settled) -> Result<Option<String>> {
-        if settled == Settled::RowsStale {
-            return Ok(Some("it is older than refs.log, or lacks refs".into()));
-        }
-        let packs = Packs::new(folder.clone()).list()?;
-        let mut why = None;
-        db.read(&mut |txn| {
-            let next = meta::load(txn)?.next_pack;
-            why = packs
-                .iter()
-                .find(|(id, _)| *id >= next)
-                .map(|(id, _)| format!("it is older than the packs: it does not know pack {id}"));
-            // Reading all rows of packs also finds damaged ones.
-            pack_rows::all(txn).map(drop)
-        })?;
-        Ok(why)
+/// Why the index must be rebuilt, if it must.
+fn judge(folder: &Folder, superblock: &Superblock, db: &db::Db, settled: Settled) -> Result<Option<Unfit>> {
+    if settled == Settled::RowsStale {
+        let why = "it is older than refs.log, or lacks refs".into();
+        return Ok(Some(Unfit { why, known: Known::default() }));
     }
+    // The packs are listed between two looks at the rows: others may be at work.
+    let packs = Packs::new(folder.clone());
+    let before = pack_table(db)?;
+    let files: BTreeSet<PackId> = packs.list()?.into_iter().map(|(id, _)| id).collect();
+    let after = pack_table(db)?;
+    let is_known = |id: &PackId| before.holds.contains_key(id) || after.holds.contains_key(id);
+    let is_relied_on =
+        |id: &PackId| before.holds.get(id) == Some(&true) && after.holds.get(id) == Some(&true);
+    let mut unknown = None;
+    for id in files.iter().filter(|id| !is_known(id)) {
+        // A pack of another store has no row and gets none; only its number must be out of the way.
+        if *id >= after.next_pack || packs.is_of(superblock.store, *id)? {
+            unknown.get_or_insert(*id);
+        }
+    }
+    let why = if let Some(id) = unknown {
+        format!("it is older than the packs: it does not know pack {id}")
+    } else if let Some(id) = after.holds.keys().find(|id| is_relied_on(id) && !files.contains(id)) {
+        // A pack that a collection has deleted since the index was copied, or that was lost: what the
+        // index has in it must not be taken for there by the next put.
+        format!("it knows pack {id}, which is gone")
+    } else {
+        return Ok(None);
+    };
+    // Its refs are those of the log, or it would not have come to this.
+    Ok(Some(Unfit { why, known: Known { refs: true, next_pack: after.next_pack } }))
+}
+
+/// An index that must be rebuilt.
+struct Unfit {
+    why: String,
+    known: Known,
+}
+
+/// What the index says of packs.
+struct PackTable {
+    next_pack: PackId,
+    /// Each pack, and whether it holds something to be relied on.
+    holds: BTreeMap<PackId, bool>,
+}
+
+/// Reading the rows of all packs also finds damaged ones.
+fn pack_table(db: &db::Db) -> Result<PackTable> {
+    let mut table = PackTable { next_pack: PackId(0), holds: BTreeMap::new() };
+    db.read(&mut |txn| {
+        let holds = |pack: &PackRow| pack.state != PackState::Deleting && pack.records > 0;
+        table.next_pack = meta::load(txn)?.next_pack;
+        table.holds = pack_rows::all(txn)?.into_iter().map(|(id, pack)| (id, holds(&pack))).collect();
+        Ok(())
+    })?;
+    Ok(table)
 }
 
 /// Whether an error means that the index is of no use, rather than that the disk or a lock is.
@@ -225,9 +269,11 @@ pub(super) fn read_superblock(folder: &Folder) -> Result<Superblock> {
     let not_a_store = |why: &str| Error::NotAStore { path: folder.root.clone(), why: why.into() };
     let bytes = match read_all(&*folder.disk, &path) {
         Ok(bytes) => bytes,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             return Err(if !folder.root.exists() {
                 not_a_store("it does not exist")
+            } else if !folder.root.is_dir() {
+                not_a_store("it is not a folder")
             } else if folder.path(names::INDEX).exists() {
                 not_a_store("its superblock is missing: its making was cut short, or the file was lost")
             } else {

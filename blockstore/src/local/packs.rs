@@ -7,10 +7,12 @@ use crate::backend::PackWriter;
 use crate::disk::{DiskFile, DiskRead, Folder, SyncSite};
 use crate::error::{Error, Result};
 use crate::ids::PackId;
+use crate::pack;
 use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use tidemark_base::StoreId;
 
 /// How many packs are kept open for reading.
 const OPEN_PACKS: usize = 256;
@@ -29,7 +31,8 @@ fn file_name(id: PackId) -> String {
 fn parse_name(name: &str) -> Option<PackId> {
     let digits = name.strip_suffix(".pack")?;
     let id = PackId(u64::from_str_radix(digits, 16).ok()?);
-    (file_name(id) == name).then_some(id)
+    // No store gets that far; such a number must not make the next one overflow.
+    (file_name(id) == name && id.0 < 1 << 63).then_some(id)
 }
 
 impl Packs {
@@ -78,6 +81,12 @@ impl Packs {
         }
         cache.insert(id, Arc::clone(&file));
         Ok(Some(file))
+    }
+
+    /// Whether the file is what its name says and of this store.
+    pub(super) fn is_of(&self, store: StoreId, id: PackId) -> Result<bool> {
+        let header = self.read(id, 0, pack::PACK_HEADER_LEN)?.unwrap_or_default();
+        Ok(pack::check_header(&header, store, id).is_ok())
     }
 
     pub(super) fn remove(&self, id: PackId) -> Result<()> {
@@ -140,6 +149,8 @@ mod tests {
             "000000000000002A.pack",
             "000000000000002a.pack.tmp",
             "+00000000000002a.pack",
+            "8000000000000000.pack",
+            "ffffffffffffffff.pack",
         ] {
             assert_eq!(parse_name(bad), None, "{bad}");
         }

@@ -64,13 +64,22 @@ pub fn repair(root: &Path) -> Result<RepairReport> {
     let folder = Folder { root, disk };
     let superblock = open::read_superblock(&folder)?;
     let _alone = StoreLock::exclusive(&folder)?;
-    rebuild(&folder, &superblock)
+    rebuild(&folder, &superblock, Known::default())
+}
+
+/// What an index that is to be rebuilt is still trusted with.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Known {
+    /// Its refs are those of the log's end: no publish there is in doubt, whatever is missing.
+    pub(super) refs: bool,
+    /// The next pack's id is not below this: ids are never reused.
+    pub(super) next_pack: PackId,
 }
 
 const FRESH: &str = "index.db.new";
 
 /// The same, for a caller that has the store to itself.
-pub(super) fn rebuild(folder: &Folder, superblock: &Superblock) -> Result<RepairReport> {
+pub(super) fn rebuild(folder: &Folder, superblock: &Superblock, known: Known) -> Result<RepairReport> {
     let journal = Journal::new(folder.clone(), superblock.store, None);
     let log = journal.read().map_err(|e| match e {
         Error::Io { path, source, .. } if source.kind() == std::io::ErrorKind::NotFound => Error::BadRow {
@@ -81,6 +90,15 @@ pub(super) fn rebuild(folder: &Folder, superblock: &Superblock) -> Result<Repair
         },
         other => other,
     })?;
+    if !log.has_checkpoint() {
+        return Err(Error::BadRow {
+            place: folder.path(names::REFS_LOG).display().to_string(),
+            problem: "its beginning is damaged, and the index is of no use either, so nothing says which \
+                      blocks are in use; put back a copy of index.db or refs.log (the blocks in packs/ are \
+                      untouched)"
+                .into(),
+        });
+    }
     remove_database(folder, FRESH)?;
     let mut report = RepairReport::default();
     let path = folder.path(FRESH);
@@ -94,17 +112,22 @@ pub(super) fn rebuild(folder: &Folder, superblock: &Superblock) -> Result<Repair
     let (mut refs, mut version) = log.refs_at(end.len_bytes);
     // With damage about, a block may be missing because it was damaged, not because it was never written:
     // then the publish stays, and verify names what it lost.
-    if report.damage.is_empty() && !last_publish_is_whole(&fresh, &packs, &refs, version)? {
+    let doubtful = !known.refs && report.damage.is_empty();
+    if doubtful && !last_publish_is_whole(&fresh, &packs, &refs, version)? {
         end = log.before_last();
         (refs, version) = log.refs_at(end.len_bytes);
         report.left_out_last_publish = true;
+    }
+    if let Some(e) = &log.tail {
+        report.damage.push(format!("refs.log: {e}; publishes from there on, if any were finished, are lost"));
     }
     report.refs = refs.len() as u64;
     fresh.write(&mut |txn| {
         for (name, found) in &refs {
             refs::store(txn, name, found)?;
         }
-        let meta = Meta { next_pack: PackId(next_pack), last_version: version, ..Meta::default() };
+        let next_pack = PackId(next_pack).max(known.next_pack);
+        let meta = Meta { next_pack, last_version: version, ..Meta::default() };
         meta::store(txn, &meta)?;
         journal::store(txn, &end)
     })?;
@@ -168,17 +191,20 @@ fn sound_records(
 ) -> Result<Vec<(BlockId, BlockRow)>> {
     let read = |offset, len| packs.read(id, offset, len);
     let mut rows: Vec<(BlockId, BlockRow)> = Vec::new();
+    let mut number = 0;
     pack::scan(id, file_len, &read, |found| {
         match found {
             Scanned::Damage { offset, len_bytes, problem } => {
                 report.damage.push(format!("pack {id} at {offset}, {len_bytes} bytes: {problem}"));
             }
             Scanned::Record { place, header } => {
+                // A collection numbers the records as it finds them: those with damaged payloads count.
+                let seq = number;
+                number += 1;
                 let payload = read(place.offset + HEADER_LEN_U32, header.stored_len)?.unwrap_or_default();
                 match header.check_payload(&payload) {
                     Err(e) => report.damage.push(format!("{place}, block {}: {e}", header.id)),
                     Ok(()) => {
-                        let seq = u32::try_from(rows.len()).unwrap_or(u32::MAX);
                         let (stored_len, plain_len) = (header.stored_len, header.plain_len);
                         rows.push((
                             header.id,
@@ -234,8 +260,10 @@ fn remove_database(folder: &Folder, name: &str) -> Result<()> {
 fn replace_index(folder: &Folder) -> Result<()> {
     const BROKEN: &str = "index.db.broken";
     remove_database(folder, BROKEN)?;
-    // The new database was closed, so it is one file. The old one's side files must be gone before another
-    // file takes its name, or SQLite would replay them into it.
+    let sync =
+        |site| folder.disk.sync_dir(&folder.root, site).map_err(|e| Error::io("syncing", &folder.root, e));
+    // The new database was closed, so it is one file. The old one's side files must be gone for good before
+    // another file takes its name, or SQLite would replay them into it.
     for side in ["-wal", "-shm", ""] {
         let from = folder.path(&format!("{}{side}", names::INDEX));
         let to = folder.path(&format!("{BROKEN}{side}"));
@@ -245,10 +273,8 @@ fn replace_index(folder: &Folder) -> Result<()> {
             Err(e) => return Err(Error::io("renaming", from, e)),
         }
     }
+    sync(SyncSite::IndexAside)?;
     let (from, to) = (folder.path(FRESH), folder.path(names::INDEX));
     std::fs::rename(&from, &to).map_err(|e| Error::io("renaming", from, e))?;
-    folder
-        .disk
-        .sync_dir(&folder.root, SyncSite::IndexRename)
-        .map_err(|e| Error::io("syncing", &folder.root, e))
+    sync(SyncSite::IndexRename)
 }

@@ -1,6 +1,8 @@
 //! Space kept back, so that deletion and garbage collection have room to work in when the disk is full.
 //!
-//! A file of real bytes. It is given up when the disk is full, and made again when there is room.
+//! A file of real bytes. It is given up when the disk is full, and made again when there is room. While it is
+//! given up nothing is put: the room that it left is for making room, and a writer that tries again and
+//! again must not use it up.
 
 use super::names;
 use crate::disk::Folder;
@@ -26,6 +28,25 @@ impl Reserve {
         self.folder.path(names::RESERVE)
     }
 
+    /// The length of the file.
+    fn found(&self) -> io::Result<u64> {
+        self.folder.disk.open_read(&self.path()).and_then(|file| file.len_bytes())
+    }
+
+    /// An error unless the space is kept back, or can be again.
+    pub(super) fn require(&self) -> Result<()> {
+        let is_kept = || self.len_bytes == 0 || self.found().is_ok_and(|len| len >= self.len_bytes);
+        if is_kept() {
+            return Ok(());
+        }
+        self.restore();
+        if is_kept() {
+            return Ok(());
+        }
+        let source = io::ErrorKind::StorageFull.into();
+        Err(Error::Full { action: "keeping back", path: self.path(), source })
+    }
+
     /// Gives the space back; whether there was any.
     pub(super) fn release(&self) -> Result<bool> {
         match self.folder.disk.remove(&self.path()) {
@@ -35,15 +56,18 @@ impl Reserve {
         }
     }
 
-    /// Makes the file if it is not there. A full disk leaves nothing behind.
+    /// Makes the file if it is not there, and goes on with one whose making was cut short. A full disk
+    /// leaves nothing behind.
     pub(super) fn restore(&self) {
         let disk = &self.folder.disk;
-        if self.len_bytes == 0 || disk.open_read(&self.path()).is_ok() {
+        let found = self.found();
+        let mut offset = found.as_ref().copied().unwrap_or(0);
+        if offset >= self.len_bytes {
             return;
         }
-        let Ok(mut file) = disk.create(&self.path()) else { return };
+        let opened = if found.is_ok() { disk.open_write(&self.path()) } else { disk.create(&self.path()) };
+        let Ok(mut file) = opened else { return };
         let chunk = vec![0xa5; 1 << 20];
-        let mut offset = 0;
         while offset < self.len_bytes {
             let len = self.len_bytes.saturating_sub(offset).min(chunk.len() as u64);
             let part = chunk.get(..usize::try_from(len).unwrap_or(0)).unwrap_or_default();

@@ -59,8 +59,39 @@ pub(crate) fn load(txn: &mut dyn Txn, id: &BlockId) -> Result<Option<BlockRow>> 
     row::get(txn, &key(id), decode)
 }
 
+/// Writes a block's row.
 pub(crate) fn store(txn: &mut dyn Txn, id: &BlockId, block: &BlockRow) -> Result<()> {
     let key = key(id);
+    txn.put(&key, &encode(&key, block))
+}
+
+/// Moves a block's row from one place to another, if it is still there.
+pub(crate) fn move_from(txn: &mut dyn Txn, id: &BlockId, from: Place, to: &BlockRow) -> Result<bool> {
+    let key = key(id);
+    txn.replace_if(&key, &place_prefix(from), Some(&encode(&key, to)))
+}
+
+/// Removes a block's row, if it still points to this place. The exact place: a pack can hold a block twice,
+/// once as garbage.
+pub(crate) fn remove_from(txn: &mut dyn Txn, id: &BlockId, from: Place) -> Result<bool> {
+    txn.replace_if(&key(id), &place_prefix(from), None)
+}
+
+/// Removes a block's row, if it still points into this pack.
+pub(crate) fn remove_from_pack(txn: &mut dyn Txn, id: &BlockId, pack: PackId) -> Result<bool> {
+    txn.replace_if(&key(id), &pack.0.to_le_bytes(), None)
+}
+
+/// What the value of a row of a block at this place begins with.
+fn place_prefix(place: Place) -> Vec<u8> {
+    let mut prefix = Vec::with_capacity(12);
+    prefix.put_u64(place.pack.0);
+    prefix.put_u32(place.offset);
+    prefix
+}
+
+/// The value of a block's row. It begins with the place, which conditional changes compare.
+fn encode(key: &[u8], block: &BlockRow) -> Vec<u8> {
     let mut body = Vec::with_capacity(40);
     body.put_u64(block.place.pack.0);
     body.put_u32(block.place.offset);
@@ -68,7 +99,7 @@ pub(crate) fn store(txn: &mut dyn Txn, id: &BlockId, block: &BlockRow) -> Result
     body.put_u8(block.kind.to_byte());
     body.put_u32(block.stored_len);
     body.put_u32(block.plain_len);
-    txn.put(&key, &row::seal(&key, body))
+    row::seal(key, body)
 }
 
 /// Calls `each` with every block of the index.

@@ -5,8 +5,10 @@ use super::blocks::{self, BlockRow};
 use super::packs::{self, PackState};
 use super::{meta, refs, sessions};
 use crate::backend::Txn;
-use crate::error::Result;
+use crate::error::{Place, Result};
 use crate::ids::{Epoch, OwnerId, PackId, SessionId};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use tidemark_base::BlockId;
 
 /// What a collection works from, read in one atomic step.
@@ -21,7 +23,11 @@ pub(crate) struct Begun {
 }
 
 /// Begins a collection: ends the sessions of dead owners, raises the epoch, and reads the roots.
+///
+/// In the same step goes what a publish that died before its commit has left in the journal: whoever opens
+/// the store next would else carry it over, after its blocks were found to be reached by nothing.
 pub(crate) fn begin(txn: &mut dyn Txn, dead: &dyn Fn(OwnerId) -> Result<bool>) -> Result<Begun> {
+    txn.drop_dead_publish()?;
     for (id, session) in sessions::all(txn)? {
         if dead(session.owner)? {
             sessions::end(txn, id)?;
@@ -78,30 +84,56 @@ pub(crate) fn absolve(txn: &mut dyn Txn, id: PackId) -> Result<()> {
     Ok(())
 }
 
-/// Moves marked blocks of `source` to where they were copied, and with the last of them condemns `source`,
-/// unless it was touched meanwhile. Whether it did.
+/// A record of a pack that is being emptied.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moved {
+    pub(crate) id: BlockId,
+    pub(crate) from: Place,
+    /// Where it was copied, if it is marked; else its row goes.
+    pub(crate) to: Option<BlockRow>,
+}
+
+/// Moves the rows of marked blocks to where they were copied and removes those of the others, but for packs
+/// that were touched meanwhile. Returns how many marked rows were moved out of each pack, none for those.
 ///
 /// The copies are durable, and lie in packs whose touch epoch is that of this collection: a session that
-/// relies on a block in `source` is as safe with the copy.
+/// relies on a block in the old pack, and has noted that pack as touched, is as safe with the copy. A block
+/// that is not marked, in a pack that nobody has touched since the oldest session began, is relied on by
+/// nobody; who puts it later does not find it and writes it.
 pub(crate) fn move_rows(
     txn: &mut dyn Txn,
     begun: &Begun,
     session: SessionId,
-    source: PackId,
-    moved: &[(BlockId, BlockRow)],
-    last: bool,
-) -> Result<bool> {
+    moved: &[Moved],
+) -> Result<HashMap<PackId, Option<u32>>> {
     sessions::require(txn, session)?;
-    let unprotected = packs::load(txn, source)?.is_some_and(|pack| is_unprotected(&pack, begun.safe_before));
-    if !unprotected {
-        return Ok(false);
-    }
-    for (id, row) in moved {
-        if blocks::load(txn, id)?.is_some_and(|found| found.place.pack == source) {
-            blocks::store(txn, id, row)?;
+    let mut counts = HashMap::new();
+    for Moved { id, from, to } in moved {
+        let count = match counts.entry(from.pack) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let pack = packs::load(txn, from.pack)?;
+                let unprotected = pack.is_some_and(|pack| is_unprotected(&pack, begun.safe_before));
+                new.insert(unprotected.then_some(0))
+            }
+        };
+        let Some(count) = count else { continue };
+        match to {
+            Some(to) => *count += u32::from(blocks::move_from(txn, id, *from, to)?),
+            None => drop(blocks::remove_from(txn, id, *from)?),
         }
     }
-    if last { condemn(txn, begun, source) } else { Ok(true) }
+    Ok(counts)
+}
+
+/// Condemns a pack to which no row points any more, unless it was touched meanwhile. Whether it did.
+pub(crate) fn condemn_emptied(txn: &mut dyn Txn, begun: &Begun, id: PackId) -> Result<bool> {
+    let condemned = condemn(txn, begun, id)?;
+    if condemned && let Some(mut pack) = packs::load(txn, id)? {
+        pack.records = 0;
+        packs::store(txn, id, &pack)?;
+    }
+    Ok(condemned)
 }
 
 /// Whether a pack may go now: condemned by an earlier collection and not touched since.
@@ -109,20 +141,15 @@ fn is_deletable(pack: &packs::PackRow, cycle: Epoch) -> bool {
     pack.state == PackState::Deleting || (pack.state == PackState::Condemned && pack.condemned_at < cycle)
 }
 
-/// Takes the last step back: the pack can no longer be touched, and its rows are gone. `ids` are the blocks
-/// whose records it holds; a row that points elsewhere stays. Whether the pack may be removed.
-pub(crate) fn start_delete(txn: &mut dyn Txn, cycle: Epoch, id: PackId, ids: &[BlockId]) -> Result<bool> {
+/// Takes the last way back: the pack can no longer be touched. Whether it may be deleted. Must be durable,
+/// as must the removal of the rows that point to the pack, before the pack is removed.
+pub(crate) fn start_delete(txn: &mut dyn Txn, cycle: Epoch, id: PackId) -> Result<bool> {
     let Some(mut pack) = packs::load(txn, id)? else { return Ok(false) };
     if !is_deletable(&pack, cycle) {
         return Ok(false);
     }
     pack.state = PackState::Deleting;
     packs::store(txn, id, &pack)?;
-    for block in ids {
-        if blocks::load(txn, block)?.is_some_and(|found| found.place.pack == id) {
-            txn.delete(&blocks::key(block))?;
-        }
-    }
     Ok(true)
 }
 

@@ -33,7 +33,7 @@ fn decode(reader: &mut Reader<'_>) -> Result<SessionRow, tidemark_base::codec::C
     Ok(SessionRow { epoch, owner, pins })
 }
 
-fn store(txn: &mut dyn Txn, id: SessionId, session: &SessionRow) -> Result<()> {
+pub(crate) fn store(txn: &mut dyn Txn, id: SessionId, session: &SessionRow) -> Result<()> {
     let key = row::number_key(PREFIX, id.0);
     let mut body = Vec::with_capacity(40 + BlockId::LEN * session.pins.len());
     body.put_u64(session.epoch.0);

@@ -8,6 +8,11 @@ use anyhow::{Context, Result, bail};
 
 const ROUNDS: &str = "TIDEMARK_ROUNDS";
 
+/// The one long run that is no test: all fuzz targets.
+const FUZZ: &str = "fuzz";
+/// How long each of them runs.
+const FUZZ_MINUTES: u32 = 10;
+
 /// A test worth repeating.
 struct LongRun {
     name: &'static str,
@@ -19,7 +24,7 @@ struct LongRun {
     rounds: u32,
 }
 
-const RUNS: [LongRun; 2] = [
+const RUNS: [LongRun; 8] = [
     LongRun {
         name: "kills",
         what: "kill the test runner with SIGKILL; no mongod and no folder of its may stay",
@@ -34,6 +39,54 @@ const RUNS: [LongRun; 2] = [
         package: "tidemark-testkit",
         target: "live",
         test: "writes_survive_elections",
+        rounds: 100,
+    },
+    LongRun {
+        name: "gc-model",
+        what: "every interleaving of garbage collection with two writers, crashes and expiry (64 million states)",
+        package: "tidemark-blockstore",
+        target: "gc_model",
+        test: "nothing_is_lost_between_two_writers_and_two_packs",
+        rounds: 2,
+    },
+    LongRun {
+        name: "store-kills",
+        what: "kill writers and the collector of one store with SIGKILL; nothing acknowledged is lost",
+        package: "tidemark-blockstore",
+        target: "kills",
+        test: "killed_processes_lose_nothing_acknowledged",
+        rounds: 200,
+    },
+    LongRun {
+        name: "disk-full",
+        what: "fill a real small disk and make room again (needs the right to mount one)",
+        package: "tidemark-blockstore",
+        target: "full_disk",
+        test: "a_real_full_disk_loses_nothing_and_is_got_out_of",
+        rounds: 20,
+    },
+    LongRun {
+        name: "flips",
+        what: "flip every byte of the golden store, the index included; a round is one flip of the index",
+        package: "tidemark-blockstore",
+        target: "flips",
+        test: "flips_in_the_index_are_found_or_change_no_answer",
+        rounds: 100_000,
+    },
+    LongRun {
+        name: "power-cuts",
+        what: "cut the power at every operation of a history; a round is a history of some 300 images",
+        package: "tidemark-blockstore",
+        target: "power_cut",
+        test: "histories::a_power_cut_anywhere_loses_nothing_that_was_acknowledged",
+        rounds: 1000,
+    },
+    LongRun {
+        name: "disk-errors",
+        what: "let every disk operation of a history fail once; a round is a history",
+        package: "tidemark-blockstore",
+        target: "power_cut",
+        test: "disk_errors::a_disk_error_at_any_operation_loses_nothing_and_the_store_goes_on",
         rounds: 100,
     },
 ];
@@ -69,6 +122,9 @@ pub(crate) fn run(name: Option<&str>, rounds: Option<u32>) -> Result<()> {
         println!("cargo xtask long <name> [--rounds N]\n\n{}", list());
         return Ok(());
     };
+    if name == FUZZ {
+        return super::fuzz::run_all(rounds.unwrap_or(FUZZ_MINUTES));
+    }
     let Some(run) = RUNS.iter().find(|run| run.name == name) else {
         bail!("there is no long run {name:?}; there are:\n{}", list());
     };
@@ -82,7 +138,9 @@ pub(crate) fn run(name: Option<&str>, rounds: Option<u32>) -> Result<()> {
 
 fn list() -> String {
     let line = |run: &LongRun| format!("{:12} {:>5} rounds: {}", run.name, run.rounds, run.what);
-    RUNS.iter().map(line).collect::<Vec<_>>().join("\n")
+    let fuzz =
+        format!("{FUZZ:12} {FUZZ_MINUTES:>5} minutes: hostile bytes for every decoder, so long for each");
+    RUNS.iter().map(line).chain([fuzz]).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
@@ -104,8 +162,8 @@ mod tests {
 
     #[test]
     fn names_are_unique() {
-        let names: BTreeSet<_> = RUNS.iter().map(|run| run.name).collect();
-        assert_eq!(names.len(), RUNS.len());
+        let names: BTreeSet<_> = RUNS.iter().map(|run| run.name).chain([FUZZ]).collect();
+        assert_eq!(names.len(), RUNS.len() + 1);
     }
 
     #[test]

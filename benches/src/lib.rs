@@ -1,0 +1,77 @@
+//! What all measurements share: a stopwatch that can be stopped, the process's memory and CPU, and results
+//! kept as lines of JSON.
+//!
+//! A figure is a ratio against a peer that ran in the same process, alternating with it piece by piece, so
+//! that a machine that slows down slows down both.
+
+use serde_json::{Value, json};
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::Path;
+use std::time::Duration;
+use tidemark_base::{Clock as _, SystemClock};
+
+/// A stopwatch that adds up only what it is asked to time.
+pub struct Stopwatch {
+    clock: SystemClock,
+    /// The sum so far.
+    pub total: Duration,
+}
+
+impl Default for Stopwatch {
+    fn default() -> Self {
+        Self { clock: SystemClock::new(), total: Duration::ZERO }
+    }
+}
+
+impl Stopwatch {
+    /// Runs `work` and adds its time.
+    pub fn time<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        let start = self.clock.monotonic();
+        let result = work();
+        self.total += self.clock.monotonic() - start;
+        result
+    }
+
+    /// Seconds so far.
+    #[must_use]
+    pub fn secs(&self) -> f64 {
+        self.total.as_secs_f64()
+    }
+}
+
+/// The largest resident memory of this process so far, in MiB; 0 where `/proc` does not tell.
+#[must_use]
+pub fn peak_rss_mib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+    let kib =
+        line.and_then(|line| line.split_ascii_whitespace().nth(1)).and_then(|kib| kib.parse::<u64>().ok());
+    kib.unwrap_or(0) / 1024
+}
+
+/// Starts the measurement of peak memory anew, where the kernel allows it.
+pub fn reset_peak_rss() {
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+}
+
+/// Appends a result to `benches/results/<suite>.jsonl` and returns the line.
+///
+/// # Errors
+/// Those of the file.
+pub fn keep(suite: &str, case: &str, figures: &Value) -> std::io::Result<String> {
+    let commit = std::process::Command::new("git").args(["rev-parse", "--short", "HEAD"]).output();
+    let commit = commit.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    let line = json!({
+        "unix_ms": SystemClock::new().now().0,
+        "commit": commit.unwrap_or_default(),
+        "threads": rayon::current_num_threads(),
+        "case": case,
+        "figures": figures,
+    })
+    .to_string();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("results").join(format!("{suite}.jsonl"));
+    let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+    writeln!(file, "{line}")?;
+    Ok(line)
+}
