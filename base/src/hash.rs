@@ -5,6 +5,7 @@
 //! read as a node (whose children GC would then follow).
 
 use crate::id::{ParseIdError, parse_hex};
+use std::cell::RefCell;
 use std::fmt;
 use std::str::FromStr;
 
@@ -36,6 +37,13 @@ impl BlockKind {
     }
 }
 
+/// Blocks up to this length are copied to be named, in bytes; it is also the memory each thread keeps for it.
+const COPIED_BYTES: usize = 256 << 10;
+
+thread_local! {
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
 /// The name of a block: BLAKE3-256 of (kind byte ‖ plain bytes).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BlockId([u8; Self::LEN]);
@@ -47,10 +55,24 @@ impl BlockId {
     /// Computes the name of a block. Pure; about 1 to 7 GB/s per core depending on the CPU.
     #[must_use]
     pub fn of(kind: BlockKind, plain: &[u8]) -> Self {
+        if plain.len() <= COPIED_BYTES {
+            return Self::of_copy(kind, plain);
+        }
         let mut hasher = blake3::Hasher::new();
         hasher.update(&[kind.to_byte()]);
         hasher.update(plain);
         Self(*hasher.finalize().as_bytes())
+    }
+
+    /// The same by way of a copy that has the kind in front. BLAKE3 hashes many chunks at once only from
+    /// offsets that are multiples of as many; one byte ahead costs a block of 64 KiB 40 %, a copy 17 %.
+    fn of_copy(kind: BlockKind, plain: &[u8]) -> Self {
+        SCRATCH.with_borrow_mut(|scratch| {
+            scratch.clear();
+            scratch.push(kind.to_byte());
+            scratch.extend_from_slice(plain);
+            Self(*blake3::hash(scratch).as_bytes())
+        })
     }
 
     /// Wraps a name that was read from somewhere; nothing is checked.
@@ -101,6 +123,15 @@ mod tests {
     fn the_name_is_blake3_of_kind_and_bytes() {
         let expected = blake3::hash(b"\x01tide");
         assert_eq!(BlockId::of(BlockKind::Leaf, b"tide").as_bytes(), expected.as_bytes());
+    }
+
+    #[test]
+    fn short_and_long_blocks_are_named_alike() {
+        for len in [0, 1, 1023, 1024, COPIED_BYTES, COPIED_BYTES + 1, 3 * COPIED_BYTES] {
+            let plain = vec![7; len];
+            let expected = blake3::hash(&[&[2][..], &plain].concat());
+            assert_eq!(BlockId::of(BlockKind::Node, &plain).as_bytes(), expected.as_bytes(), "{len} bytes");
+        }
     }
 
     #[test]

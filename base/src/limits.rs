@@ -38,6 +38,6 @@ pub const MAX_PUBLISH_CHANGES: usize = 4096;
 /// Most blocks one session may pin.
 pub const MAX_SESSION_PINS: usize = 65_536;
 
-/// Largest record in `refs.log`, in bytes: far above what the limits on a publish allow in practice, and
-/// what a reader is willing to allocate for one.
-pub const MAX_REFS_LOG_RECORD_BYTES: usize = 256 << 20;
+/// Largest record in `refs.log`, in bytes. A checkpoint holds all refs of a store in one record, so this is
+/// also what bounds their number: some three million of the usual size.
+pub const MAX_REFS_LOG_RECORD_BYTES: usize = 1 << 30;

@@ -9,6 +9,7 @@
 //! on rayon's pool. Formats: `docs/format.md`. Order of writes and crash windows: `docs/ordering.md`.
 
 mod backend;
+mod buffers;
 mod checksum;
 mod codec;
 mod cutter;

@@ -146,6 +146,9 @@ pub(crate) struct Log {
     start: Position,
     /// Why reading ended before the end of the file, if it did.
     pub(crate) tail: Option<CodecError>,
+    /// Whether what looks like further records follows there: then a record in the middle is damaged, not
+    /// the last one cut short.
+    pub(crate) goes_on_behind_tail: bool,
 }
 
 impl Log {
@@ -154,7 +157,7 @@ impl Log {
         let (generation, seed) = decode_header(bytes, store, path)?;
         let len_bytes = HEADER_LEN as u64;
         let start = Position { generation, len_bytes, chain: seed, checkpoint_len_bytes: len_bytes };
-        let mut log = Self { steps: Vec::new(), start, tail: None };
+        let mut log = Self { steps: Vec::new(), start, tail: None, goes_on_behind_tail: false };
         let mut position = start;
         let mut reader = Reader::new(bytes);
         reader.bytes("header", HEADER_LEN).map_err(|e| corrupt(path, &e))?;
@@ -171,6 +174,9 @@ impl Log {
                 }
                 Err(e) => {
                     log.tail = Some(CodecError { offset: from, ..e });
+                    let behind = bytes.get(from + 1..).unwrap_or_default();
+                    let magic = RECORD_MAGIC.to_le_bytes();
+                    log.goes_on_behind_tail = behind.windows(magic.len()).any(|window| window == magic);
                     break;
                 }
             }

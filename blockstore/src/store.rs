@@ -17,8 +17,8 @@ use tidemark_base::BlockId;
 /// How often a block whose pack has just vanished is looked up again.
 const LOOKUPS: usize = 4;
 
-/// How many blocks of a `get` are looked up at once.
-const GET_STEP: usize = 64;
+/// How many blocks of a `get` one thread looks up, reads and decompresses at once.
+const GET_PART: usize = 16;
 
 /// An open blockstore.
 #[derive(Clone)]
@@ -72,24 +72,14 @@ impl Store {
     /// bounds the memory by the number of ids.
     #[must_use]
     pub fn get(&self, ids: &[BlockId]) -> Vec<Result<Block>> {
-        let mut results = Vec::with_capacity(ids.len());
-        let mut steps = ids.chunks(GET_STEP);
-        let mut next = steps.next().map(|step| (step, self.locate(step)));
-        // One step is looked up while the one before is read and decompressed.
-        while let Some((step, rows)) = next.take() {
-            let mut blocks = Vec::new();
-            rayon::in_place_scope(|scope| {
-                scope.spawn(|_| blocks = self.fetch_all(step, rows));
-                next = steps.next().map(|step| (step, self.locate(step)));
-            });
-            results.append(&mut blocks);
-        }
-        results
+        let part = ids.len().div_ceil(2 * rayon::current_num_threads()).clamp(1, GET_PART);
+        let parts: Vec<Vec<Result<Block>>> = ids.par_chunks(part).map(|part| self.get_part(part)).collect();
+        parts.into_iter().flatten().collect()
     }
 
-    fn fetch_all(&self, ids: &[BlockId], rows: Result<Vec<Option<BlockRow>>>) -> Vec<Result<Block>> {
-        match rows {
-            Ok(rows) => ids.par_iter().zip(rows).map(|(id, row)| self.fetch(*id, row, LOOKUPS)).collect(),
+    fn get_part(&self, ids: &[BlockId]) -> Vec<Result<Block>> {
+        match self.locate(ids) {
+            Ok(rows) => ids.iter().zip(rows).map(|(id, row)| self.fetch(*id, row, LOOKUPS)).collect(),
             // Errors cannot be cloned: each block meets its own.
             Err(_) => ids.iter().map(|id| self.get_one(*id)).collect(),
         }

@@ -23,8 +23,8 @@ use tidemark_blockstore::{
 use tidemark_testkit::generate::orders::Orders;
 
 const BATCH_BYTES: usize = 32 << 20;
-/// How many blocks are asked for at once: what a reader with 8 MiB to spend would.
-const READ_BLOCKS: usize = 128;
+/// How many blocks are asked for at once: what a reader with 2 MiB to spend would.
+const READ_BLOCKS: usize = 32;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -12,6 +12,7 @@ use crate::refs_log::{self, Log, Position, Refs};
 use crate::state::{blocks, meta, refs, row};
 use tidemark_base::StoreId;
 use tidemark_base::codec::{Put, Reader};
+use tidemark_base::limits::MAX_REFS_LOG_RECORD_BYTES;
 
 /// A log shorter than this is never rewritten, in bytes.
 const REWRITE_FROM_BYTES: u64 = 1 << 20;
@@ -94,6 +95,12 @@ impl Journal {
         let (_, seed) = refs_log::decode_header(&header, self.store, &fresh)?;
         let body =
             refs_log::encode_checkpoint(version, refs.iter().map(|(name, found)| (name.as_str(), found)));
+        if body.len() > MAX_REFS_LOG_RECORD_BYTES {
+            return Err(Error::invalid(format!(
+                "a store cannot hold refs of {} bytes in all: the limit is {MAX_REFS_LOG_RECORD_BYTES}",
+                body.len()
+            )));
+        }
         let (record, chain) = refs_log::frame(seed, &body);
         let bytes = [header, record].concat();
         let mut file = disk.create(&fresh).map_err(self.failed("rewriting"))?;
@@ -111,7 +118,11 @@ impl Journal {
         let longest = self.rewrite_from_bytes.max(REWRITE_FACTOR * position.checkpoint_len_bytes);
         if position.len_bytes > longest {
             let (refs, version) = self.read()?.refs_at(position.len_bytes);
-            position = self.rewrite(position.generation + 1, &refs, version)?;
+            position = match self.rewrite(position.generation + 1, &refs, version) {
+                // Too many refs for a checkpoint: the log goes on growing until some are deleted.
+                Err(Error::Invalid { .. }) => position,
+                rewritten => rewritten?,
+            };
         }
         let (record, chain) = refs_log::frame(position.chain, publish);
         let mut file = self

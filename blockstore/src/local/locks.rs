@@ -10,14 +10,18 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use tidemark_base::Entropy;
 
-/// Opens or makes a lock file. Lock files are never part of what must survive, so they bypass the model.
+/// Opens or makes a lock file. Lock files are never part of what must survive, so they bypass the model; a
+/// copy of a store may come without their folder.
 fn open(path: &Path) -> Result<File> {
-    File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)
-        .map_err(|e| Error::io("opening the lock", path, e))
+    let failed = |e| Error::io("opening the lock", path, e);
+    let open = || File::options().create(true).truncate(false).write(true).open(path);
+    match (open(), path.parent()) {
+        (Err(e), Some(folder)) if e.kind() == std::io::ErrorKind::NotFound => {
+            std::fs::create_dir_all(folder).map_err(failed)?;
+            open().map_err(failed)
+        }
+        (opened, _) => opened.map_err(failed),
+    }
 }
 
 fn path(folder: &Folder, name: &str) -> PathBuf {

@@ -218,7 +218,7 @@ fn judge(folder: &Folder, superblock: &Superblock, db: &db::Db, settled: Settled
         return Ok(None);
     };
     // Its refs are those of the log, or it would not have come to this.
-    Ok(Some(Unfit { why, known: Known { refs: true, next_pack: after.next_pack } }))
+    Ok(Some(Unfit { why, known: Known { refs: true, next_pack: after.next_pack, ..Known::default() } }))
 }
 
 /// An index that must be rebuilt.

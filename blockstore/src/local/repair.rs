@@ -64,7 +64,7 @@ pub fn repair(root: &Path) -> Result<RepairReport> {
     let folder = Folder { root, disk };
     let superblock = open::read_superblock(&folder)?;
     let _alone = StoreLock::exclusive(&folder)?;
-    rebuild(&folder, &superblock, Known::default())
+    rebuild(&folder, &superblock, Known { lost_refs_are_accepted: true, ..Known::default() })
 }
 
 /// What an index that is to be rebuilt is still trusted with.
@@ -72,6 +72,8 @@ pub fn repair(root: &Path) -> Result<RepairReport> {
 pub(super) struct Known {
     /// Its refs are those of the log's end: no publish there is in doubt, whatever is missing.
     pub(super) refs: bool,
+    /// An operator has asked for whatever can be had, though refs behind a damaged place of the log are lost.
+    pub(super) lost_refs_are_accepted: bool,
     /// The next pack's id is not below this: ids are never reused.
     pub(super) next_pack: PackId,
 }
@@ -96,6 +98,15 @@ pub(super) fn rebuild(folder: &Folder, superblock: &Superblock, known: Known) ->
             problem: "its beginning is damaged, and the index is of no use either, so nothing says which \
                       blocks are in use; put back a copy of index.db or refs.log (the blocks in packs/ are \
                       untouched)"
+                .into(),
+        });
+    }
+    if log.goes_on_behind_tail && !known.lost_refs_are_accepted {
+        return Err(Error::BadRow {
+            place: folder.path(names::REFS_LOG).display().to_string(),
+            problem: "it is damaged in the middle, and the index is of no use either: refs published after \
+                      the damage would be lost, and their blocks with the next collection; put back a copy \
+                      of index.db or refs.log, or accept the loss with `tidemark store repair`"
                 .into(),
         });
     }
