@@ -1,7 +1,7 @@
 //! Repair after damage keeps the rest, and what it has rebuilt is safe from collections.
 
 use crate::fixture::{Fixture, expected};
-use tidemark_blockstore::{GcOptions, Quiet, RepairReport, repair};
+use tidemark_blockstore::{Expect, GcOptions, LocalBackend, NewRef, Quiet, RefChange, RepairReport, repair};
 
 impl Fixture {
     /// Rebuilds the index as if it had been lost.
@@ -56,4 +56,36 @@ fn a_collection_after_a_repair_with_damage_keeps_what_is_in_use() {
         assert_eq!((report.rewritten_packs, report.damaged.len()), (rewritten, 0), "{:?}", report.damaged);
         assert!(store.get_one(fixture.ids["live"]).is_ok());
     }
+}
+
+/// With the index lost too, refs behind the damage would vanish without a word, and the next collection would
+/// take their blocks.
+#[test]
+fn a_log_damaged_in_the_middle_is_not_healed_without_being_asked() {
+    let fixture = Fixture::new();
+    let store = fixture.open();
+    let session = store.session(&[]).unwrap();
+    for name in ["early", "middle", "late"] {
+        let root = store.get_ref("one").unwrap().unwrap().roots;
+        let set = Some(NewRef { roots: root, value: vec![7; 500] });
+        session.publish(&[RefChange { name: name.into(), expect: Expect::Any, set }]).unwrap();
+    }
+    drop(session);
+    drop(store);
+    let log = fixture.path("refs.log");
+    let mut bytes = std::fs::read(&log).unwrap();
+    let at = bytes.windows(6).position(|window| window == b"middle").unwrap();
+    bytes[at] ^= 1;
+    std::fs::write(&log, bytes).unwrap();
+    std::fs::remove_file(fixture.path("index.db")).unwrap();
+
+    let refused = LocalBackend::open(&fixture.path("")).unwrap_err().to_string();
+    for word in ["refs.log", "damaged in the middle", "put back a copy", "store repair"] {
+        assert!(refused.contains(word), "{refused}");
+    }
+    let report = repair(&fixture.path("")).unwrap();
+    assert!(report.damage.iter().any(|line| line.starts_with("refs.log")), "{report:?}");
+    let store = fixture.open();
+    assert!(store.get_ref("early").unwrap().is_some());
+    assert!(store.get_ref("late").unwrap().is_none());
 }
