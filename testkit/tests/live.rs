@@ -101,8 +101,10 @@ fn a_failed_start_says_why_and_keeps_the_log() {
     let options = Options { extra_args: vec!["--noSuchOption".to_owned()], ..Options::default() };
     let error = Mongod::standalone(&options).unwrap_err().to_string();
     assert!(error.contains("noSuchOption") && error.contains("extra_args"), "{error}");
+    // Others may lie there from runs that died before they came to remove theirs.
     let kept = kept_logs_of("a_failed_start_says_why_and_keeps_the_log");
-    assert!(!kept.is_empty() && kept.iter().all(|log| error.contains(log.to_str().unwrap())), "{kept:?}");
+    let kept: Vec<_> = kept.iter().filter(|log| error.contains(log.to_str().unwrap())).collect();
+    assert_eq!(kept.len(), 1, "{error}");
     kept.iter().for_each(|log| fs::remove_file(log).unwrap());
 }
 
@@ -280,7 +282,8 @@ fn writes_survive_elections() {
         }
     }
     assert!(last >= end.ts, "the oplog ends at {last}, before our note at {end}");
-    assert!(terms.len() > elections as usize, "terms {terms:?} in {elections} elections");
+    // Zero, the set's own first term, and one for each election.
+    assert!(terms.len() >= elections as usize + 2, "terms {terms:?} in {elections} elections");
     assert!(certain.len() >= 40);
     for id in &certain {
         assert_eq!(logged.get(id), Some(&1), "the acknowledged write {id} in the oplog");

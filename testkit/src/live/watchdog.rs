@@ -5,8 +5,9 @@
 //! happened to the runner, so this needs no cooperation from a dying process, and no `prctl`.
 //!
 //! It looks for the mongod by its `--dbpath`, not by pid: that survives restarts and cannot hit a stranger.
-//! There is no gap: a child between fork and exec still holds the pipe open, so end of file comes only when
-//! the mongod can be found. It runs in its own process group, so Ctrl-C reaches the runner alone.
+//! A child between fork and exec still holds the pipe open, so end of file comes when the mongod can be found,
+//! or an instant before: hence it looks until it has found nothing twice. A folder whose mongod does not die is
+//! left to the sweep. It runs in its own process group, so Ctrl-C reaches the runner alone.
 
 use std::io::Write;
 use std::os::unix::process::CommandExt;
@@ -22,7 +23,8 @@ while IFS= read -r word; do
     [ "$word" = done ] && exit 0
 done
 tries=0
-while [ "$tries" -lt 200 ]; do
+empty=0
+while [ "$tries" -lt 200 ] && [ "$empty" -lt 2 ]; do
     found=no
     for process in /proc/[0-9]*; do
         line=
@@ -31,11 +33,11 @@ while [ "$tries" -lt 200 ]; do
             *"--dbpath$TIDEMARK_DB_PATH"*) kill -9 "${process#/proc/}"; found=yes ;;
         esac
     done
-    [ "$found" = no ] && break
+    if [ "$found" = no ]; then empty=$((empty + 1)); else empty=0; fi
     sleep 0.05
     tries=$((tries + 1))
 done
-rm -rf -- "$TIDEMARK_RUN_FOLDER"
+[ "$empty" -lt 2 ] || rm -rf -- "$TIDEMARK_RUN_FOLDER"
 "#;
 
 /// The watchdog of one run folder.

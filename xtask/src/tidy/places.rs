@@ -8,7 +8,7 @@ use super::files::SourceFile;
 use regex_lite::Regex;
 
 /// First folders that exist on somebody's machine only.
-const FOLDERS: [&str; 5] = ["root", "work", "home", "farm", "Users"];
+const FOLDERS: [&str; 5] = ["root", "home", "Users", "mnt", "srv"];
 
 /// Hosts, with their dots left out so that this file does not name them.
 const HOSTS: [(&str, &str); 6] = [
@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn tails_of_other_paths_pass() {
         for before in ["$HOME", "${CACHE}", "src", "..", "~", "https://example.com"] {
-            assert_eq!(lines(&format!("{before}/work/x")), [0; 0], "{before}");
+            assert_eq!(lines(&format!("{before}/home/x")), [0; 0], "{before}");
         }
         assert_eq!(lines("/workspace/x /homes/x /usr/bin/env"), [0; 0]);
     }
