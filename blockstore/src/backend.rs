@@ -50,7 +50,8 @@ pub trait Txn {
     fn scan(&mut self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Row>>;
 
     /// Hands over the record of a publish, to be kept apart from the rows and durable no later than the
-    /// commit, so that refs survive the loss of the rows. At most once per transaction.
+    /// commit, so that refs survive the loss of the rows. At most once per transaction, before
+    /// any row of a ref changes in it.
     ///
     /// # Errors
     /// Failure of the backend.

@@ -178,6 +178,8 @@ pub(crate) fn publish(txn: &mut dyn Txn, session: SessionId, changes: &[RefChang
     }
     let mut meta = meta::load(txn)?;
     let version = RefVersion(meta.last_version.0 + 1);
+    // Before the rows change: where the journal goes on is judged by the rows as they were.
+    txn.journal(&refs_log::encode_publish(version, changes))?;
     meta.last_version = version;
     meta::store(txn, &meta)?;
     for change in changes {
@@ -189,6 +191,5 @@ pub(crate) fn publish(txn: &mut dyn Txn, session: SessionId, changes: &[RefChang
             }
         }
     }
-    txn.journal(&refs_log::encode_publish(version, changes))?;
     Ok(version)
 }

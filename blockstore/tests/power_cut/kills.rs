@@ -6,7 +6,7 @@
 use crate::check::{Index, Problem};
 use crate::histories::examine_cuts;
 use crate::script::Step;
-use crate::sim::machine::{Death, Machine};
+use crate::sim::machine::{Cut, Death, Machine};
 use crate::sim::scratch;
 use crate::world::World;
 use tidemark_blockstore::disk::SyncSite;
@@ -120,4 +120,34 @@ fn a_dead_publish_cut_off_by_one_that_dies_too_does_not_come_back() {
             both += 1;
         }
     }
+}
+
+/// The first process is killed while it publishes and rewrites the log; the second, at work all the while,
+/// publishes next.
+#[test]
+fn a_process_killed_while_it_rewrites_the_log_does_not_stop_the_others() {
+    let mut died = 0;
+    for after in 0.. {
+        let dir = scratch();
+        let machine = Machine::new(dir.path(), &dir.path().join("store"), after, None);
+        let mut world = World::new(machine);
+        world.act((0, PUBLISH));
+        for process in [0, 1] {
+            world.act((process, Step::Put { first: 5, count: 2, node: false }));
+            world.act((process, Step::Sync));
+        }
+        world.machine.record();
+        world.machine.kill_after(0, after, Death::After);
+        world.act((0, PUBLISH));
+        let rewrote = |cut: &Cut| cut.what.starts_with("rename");
+        if world.deaths() == 0 {
+            assert!(world.machine.take_cuts().iter().any(rewrote), "the second publish rewrites the log");
+            break;
+        }
+        died += 1;
+        world.act((1, Step::Publish { set: 1, delete: 1, value_len: 20 }));
+        let cuts = world.machine.take_cuts();
+        examine_cuts(&world, &cuts, 1, &[Index::Lost]).unwrap_or_else(|e| panic!("killed {after}: {e}"));
+    }
+    assert!(died > 8, "a publish with a rewriting has more operations than {died}");
 }
