@@ -71,8 +71,14 @@ impl BlockId {
             scratch.clear();
             scratch.push(kind.to_byte());
             scratch.extend_from_slice(plain);
-            Self(*blake3::hash(scratch).as_bytes())
+            Self::of_framed(scratch)
         })
+    }
+
+    /// The same of bytes that have the kind's byte in front already, so that nothing need be copied.
+    #[must_use]
+    pub fn of_framed(kind_and_plain: &[u8]) -> Self {
+        Self(*blake3::hash(kind_and_plain).as_bytes())
     }
 
     /// Wraps a name that was read from somewhere; nothing is checked.

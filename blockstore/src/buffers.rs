@@ -1,7 +1,7 @@
-//! Buffers of plain bytes that are used again: what one reader has let go of, the next block is read into.
+//! Buffers that are used again: what one reader has let go of, the next block is read into.
 //!
 //! A reader that asks for block after block otherwise pays for fresh memory with each, page by page: a
-//! quarter of the cost of reading (measured with blocks of 64 KiB). Used by [`crate::codec`] alone.
+//! quarter of the cost of reading (measured with blocks of 64 KiB). Used for stored and for plain bytes.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -8,6 +8,7 @@ use crate::checksum::checksum;
 use crate::error::{Error, Place, Result};
 use crate::record::{Codec, Header, Record};
 use std::cell::RefCell;
+use std::io::Cursor;
 use tidemark_base::limits::MAX_BLOCK_BYTES;
 use tidemark_base::{BlockId, BlockKind};
 use zstd::bulk::{Compressor, Decompressor};
@@ -22,25 +23,36 @@ thread_local! {
 }
 
 /// A block in its plain form.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Block {
-    /// Leaf or node.
-    pub kind: BlockKind,
-    /// The bytes; for a node, as [`crate::encode_node`] writes them.
-    pub bytes: Vec<u8>,
+    /// The kind's byte, then the bytes: what the name is the hash of, so that it can be checked in place.
+    framed: Vec<u8>,
+    kind: BlockKind,
 }
 
 impl Block {
-    /// Its bytes, to be kept.
+    /// Leaf or node.
     #[must_use]
-    pub fn into_bytes(mut self) -> Vec<u8> {
-        std::mem::take(&mut self.bytes)
+    pub const fn kind(&self) -> BlockKind {
+        self.kind
+    }
+
+    /// The bytes; for a node, as [`crate::encode_node`] writes them.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.framed.get(1..).unwrap_or_default()
+    }
+}
+
+impl std::fmt::Debug for Block {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Block").field("kind", &self.kind).field("len", &self.bytes().len()).finish()
     }
 }
 
 impl Drop for Block {
     fn drop(&mut self) {
-        buffers::give(std::mem::take(&mut self.bytes));
+        buffers::give(std::mem::take(&mut self.framed));
     }
 }
 
@@ -117,33 +129,32 @@ fn compress(plain: &[u8]) -> Option<Vec<u8>> {
     })
 }
 
-/// Why a record does not give the block it should.
-pub(crate) fn decode_payload(header: &Header, payload: &[u8]) -> Result<Vec<u8>, String> {
+/// The block that a payload holds; or why it does not give the block it should.
+pub(crate) fn decode_payload(header: &Header, payload: &[u8]) -> Result<Block, String> {
     let plain_len = header.plain_len as usize;
-    let plain = match header.codec {
-        Codec::Raw => {
-            let mut plain = buffers::take(plain_len);
-            plain.extend_from_slice(payload);
-            plain
-        }
+    let mut block = Block { framed: buffers::take(1 + plain_len), kind: header.kind };
+    block.framed.push(header.kind.to_byte());
+    match header.codec {
+        Codec::Raw => block.framed.extend_from_slice(payload),
         Codec::Zstd => DECOMPRESSOR.with_borrow_mut(|slot| {
             let decompressor =
                 slot.get_or_insert_with(|| Decompressor::new().expect("a zstd context can be allocated"));
             // The buffer's capacity bounds what a hostile frame can make us write.
-            let mut plain = buffers::take(plain_len);
-            match decompressor.decompress_to_buffer(payload, &mut plain) {
-                Ok(_) => Ok(plain),
+            let mut behind_kind = Cursor::new(&mut block.framed);
+            behind_kind.set_position(1);
+            match decompressor.decompress_to_buffer(payload, &mut behind_kind) {
+                Ok(_) => Ok(()),
                 Err(e) => Err(format!("does not decompress: {e}")),
             }
         })?,
-    };
-    if plain.len() != plain_len {
-        return Err(format!("{} bytes where its header says {plain_len}", plain.len()));
     }
-    if BlockId::of(header.kind, &plain) != header.id {
+    if block.bytes().len() != plain_len {
+        return Err(format!("{} bytes where its header says {plain_len}", block.bytes().len()));
+    }
+    if BlockId::of_framed(&block.framed) != header.id {
         return Err("its bytes do not have its name".into());
     }
-    Ok(plain)
+    Ok(block)
 }
 
 /// Reads the record of block `id` from bytes that should hold exactly it, and checks everything.
@@ -164,8 +175,7 @@ pub(crate) fn decode(id: BlockId, place: Place, record: &[u8]) -> Result<Block> 
     if checksum(payload) != header.payload_sum {
         return Err(damaged("the payload's checksum is wrong".into()));
     }
-    let bytes = decode_payload(&header, payload).map_err(damaged)?;
-    Ok(Block { kind: header.kind, bytes })
+    decode_payload(&header, payload).map_err(damaged)
 }
 
 #[cfg(test)]
@@ -195,7 +205,8 @@ mod tests {
     #[test]
     fn an_empty_block_round_trips() {
         let block = BlockRef::leaf(b"");
-        assert_eq!(decode(block.id(), PLACE, &stored(block)).unwrap().bytes, b"");
+        let decoded = decode(block.id(), PLACE, &stored(block)).unwrap();
+        assert_eq!(decoded.bytes(), b"");
     }
 
     #[test]
@@ -218,7 +229,8 @@ mod tests {
             let bytes = bytes.repeat(repeat);
             let block = BlockRef::leaf(&bytes);
             let decoded = decode(block.id(), PLACE, &stored(block));
-            prop_assert_eq!(decoded.unwrap().into_bytes(), bytes);
+            let decoded = decoded.unwrap();
+            prop_assert_eq!(decoded.bytes(), bytes);
         }
 
         #[test]

@@ -4,6 +4,7 @@
 //! remembers what was and wasn't synced and builds every image a crash could leave. Each `sync` names its
 //! site, so that a test can leave out exactly one and must then find a loss.
 
+use crate::buffers;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -233,7 +234,8 @@ impl DiskFile for File {
 
 impl DiskRead for File {
     fn read_at(&self, offset: u64, len: usize) -> io::Result<Option<Vec<u8>>> {
-        let mut bytes = vec![0; len];
+        let mut bytes = buffers::take(len);
+        bytes.resize(len, 0);
         match self.read_exact_at(&mut bytes, offset) {
             Ok(()) => Ok(Some(bytes)),
             Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => Ok(None),

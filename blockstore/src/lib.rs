@@ -46,7 +46,7 @@ pub use ids::{Epoch, OwnerId, PackId, RefVersion, SessionId};
 pub use local::{Healed, LocalBackend, OpenOptions, RepairReport, repair};
 pub use memory::MemoryBackend;
 pub use node::{Node, encode_node};
-pub use observer::{Observer, Quiet, Stage};
+pub use observer::{Considerate, Observer, Others, Quiet, Stage};
 pub use record::{Codec, HEADER_LEN as RECORD_HEADER_LEN, Header, Record};
 pub use session::Session;
 pub use state::packs::{PackRow, PackState};

@@ -140,7 +140,7 @@ impl Store {
             return Ok(());
         }
         let block = self.fetch(id, Some(row), 4)?;
-        let node = Node::decode(&block.bytes).map_err(|e| Error::Damaged {
+        let node = Node::decode(block.bytes()).map_err(|e| Error::Damaged {
             id,
             place: row.place,
             problem: e.to_string(),

@@ -3,9 +3,11 @@
 //! The entry to the crate for everything above it. Cheap to clone; safe to use from many threads.
 
 use crate::backend::{Backend, TxnBody};
+use crate::buffers;
 use crate::codec::{self, Block};
 use crate::error::{Error, Result};
 use crate::ids::SessionId;
+use crate::observer::Others;
 use crate::session::Session;
 use crate::state::blocks::BlockRow;
 use crate::state::{blocks, refs, sessions};
@@ -18,7 +20,7 @@ use tidemark_base::BlockId;
 const LOOKUPS: usize = 4;
 
 /// How many blocks of a `get` one thread looks up, reads and decompresses at once.
-const GET_PART: usize = 16;
+const GET_PART: usize = 8;
 
 /// An open blockstore.
 #[derive(Clone)]
@@ -110,7 +112,9 @@ impl Store {
         let row = row.ok_or(Error::Missing { id })?;
         let place = row.place;
         if let Some(bytes) = self.backend.read_pack(place.pack, place.offset, row.record_len())? {
-            return codec::decode(id, place, &bytes);
+            let block = codec::decode(id, place, &bytes);
+            buffers::give(bytes);
+            return block;
         }
         match self.locate(&[id])?.pop().flatten() {
             Some(again) if again.place != place && lookups > 0 => self.fetch(id, Some(again), lookups - 1),
@@ -147,6 +151,18 @@ impl Store {
             Ok(())
         })?;
         Ok(found)
+    }
+
+    /// Whether sessions other than `own` are open.
+    pub(crate) fn others(&self, own: Option<SessionId>) -> Result<Others> {
+        let mut others = Others::Away;
+        self.backend.read(&mut |txn| {
+            if sessions::all(txn)?.iter().any(|(id, _)| Some(*id) != own) {
+                others = Others::AtWork;
+            }
+            Ok(())
+        })?;
+        Ok(others)
     }
 
     /// A write transaction of those that make room in the end: on a full disk it may use the reserve.

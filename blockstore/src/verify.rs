@@ -118,12 +118,12 @@ impl Store {
                 return Err(Error::Cancelled);
             }
             let batch = todo.split_off(todo.len().saturating_sub(256));
+            let before = report.bytes;
             for (id, block) in batch.iter().zip(self.get(&batch)) {
                 report.records += 1;
                 match block.and_then(|block| children(*id, &block)) {
                     Ok((bytes, children)) => {
                         report.bytes += bytes;
-                        observer.pace(bytes);
                         todo.extend(children.into_iter().filter(|child| seen.insert(*child)));
                     }
                     Err(e) => report.damage.push(Damage {
@@ -134,6 +134,7 @@ impl Store {
                 }
             }
             observer.progress(Stage::Verify, report.records, None);
+            observer.pace(report.bytes - before, self.others(None)?);
         }
         report.reached_blocks = seen.len() as u64;
         Ok(report)
@@ -149,6 +150,7 @@ impl Store {
     ) -> Result<PackCheck> {
         let mut check = PackCheck::default();
         let read = |offset, len| self.backend.read_pack(id, offset, len);
+        let others = self.others(None)?;
         let header = read(0, pack::PACK_HEADER_LEN)?.unwrap_or_default();
         if let Err(e) = pack::check_header(&header, self.superblock().store, id) {
             check.findings.push((None, e.to_string()));
@@ -165,7 +167,7 @@ impl Store {
                 }
                 Scanned::Record { place, header } => {
                     let bytes = read(place.offset, HEADER_LEN_U32 + header.stored_len)?.unwrap_or_default();
-                    observer.pace(bytes.len() as u64);
+                    observer.pace(bytes.len() as u64, others);
                     check.records += 1;
                     check.bytes += bytes.len() as u64;
                     let payload = bytes.get(HEADER_LEN..).unwrap_or_default();
@@ -328,14 +330,14 @@ impl Store {
 
 /// A block's length, and its children if it is a node.
 fn children(id: BlockId, block: &codec::Block) -> Result<(u64, Vec<BlockId>)> {
-    let children = match block.kind {
+    let children = match block.kind() {
         BlockKind::Leaf => Vec::new(),
-        BlockKind::Node => Node::decode(&block.bytes)
+        BlockKind::Node => Node::decode(block.bytes())
             .map_err(|e| Error::BadRow { place: format!("node {id}"), problem: e.to_string() })?
             .children()
             .collect(),
     };
-    Ok((block.bytes.len() as u64, children))
+    Ok((block.bytes().len() as u64, children))
 }
 
 /// A record with a sound header, and what else is wrong with it.

@@ -111,6 +111,7 @@ pub(crate) fn reach(
             expand(store, &batch, &mut todo, on_loss)?;
         }
         observer.progress(Stage::Mark, marks.blocks, None);
+        observer.pace(0, store.others(None)?);
     }
     Ok(marks)
 }
@@ -133,7 +134,7 @@ fn expand(
     let blocks: Vec<_> = nodes.par_iter().map(|(id, row)| store.fetch(*id, Some(*row), 4)).collect();
     for ((id, row), block) in nodes.iter().zip(blocks) {
         match block {
-            Ok(block) => match Node::decode(&block.bytes) {
+            Ok(block) => match Node::decode(block.bytes()) {
                 Ok(node) => todo.extend(node.children()),
                 Err(e) => {
                     on_loss(*id, Error::Damaged { id: *id, place: row.place, problem: e.to_string() })?;

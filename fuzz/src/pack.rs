@@ -21,9 +21,9 @@ fn decode_record(bytes: &[u8]) -> bool {
     let Ok(record) = Record::decode(bytes) else { return false };
     assert_eq!([&record.header.encode()[..], &record.payload].concat(), bytes);
     if let Some(block) = fuzzing::block(bytes) {
-        assert_eq!(block.kind, record.header.kind);
-        assert_eq!(block.bytes.len(), record.header.plain_len as usize);
-        assert_eq!(BlockId::of(block.kind, &block.bytes), record.header.id);
+        assert_eq!(block.kind(), record.header.kind);
+        assert_eq!(block.bytes().len(), record.header.plain_len as usize);
+        assert_eq!(BlockId::of(block.kind(), block.bytes()), record.header.id);
     }
     true
 }

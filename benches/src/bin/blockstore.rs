@@ -14,17 +14,18 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tidemark_base::{BlockId, Clock as _, SystemClock, threads};
 use tidemark_benches::{Stopwatch, keep, peak_rss_mib, reset_peak_rss};
 use tidemark_blockstore::{
-    BlockRef, Expect, GcOptions, Header, LocalBackend, NewRef, Observer, Quiet, RECORD_HEADER_LEN, RefChange,
-    Session, Stage, Store, encode_node,
+    BlockRef, Considerate, Expect, GcOptions, Header, LocalBackend, NewRef, Observer, Others, Quiet,
+    RECORD_HEADER_LEN, RefChange, Session, Stage, Store, encode_node,
 };
 use tidemark_testkit::generate::orders::Orders;
 
 const BATCH_BYTES: usize = 32 << 20;
 /// How many blocks are asked for at once: what a reader with 2 MiB to spend would.
-const READ_BLOCKS: usize = 32;
+const READ_BLOCKS: usize = 64;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -128,7 +129,7 @@ fn throughput(total: usize) {
         drop(packed);
         for (ids, blocks) in ids.chunks(READ_BLOCKS).zip(blocks.chunks(READ_BLOCKS)) {
             let found = get.time(|| store.get(ids));
-            assert!(found.iter().zip(blocks).all(|(found, block)| found.as_ref().unwrap().bytes == *block));
+            assert!(found.iter().zip(blocks).all(|(found, block)| found.as_ref().unwrap().bytes() == *block));
         }
     }
     let gb = plain as f64 / 1e9;
@@ -161,7 +162,6 @@ fn collection(count: usize) {
     let mut copy = Stopwatch::default();
     copy.time(|| copy_bare(&dir.path().join("store/packs"), &survivors, &dir.path().join("copy")));
     std::fs::remove_file(dir.path().join("copy")).unwrap();
-    let alone = Beside::run(&store, 2.0, || ());
     reset_peak_rss();
     let mut gc = Stopwatch::default();
     let stages = Stages::new();
@@ -185,7 +185,7 @@ fn collection(count: usize) {
     });
     println!("{}", keep("blockstore", "gc", &figures).unwrap());
     drop(dir);
-    beside(count / 4, alone);
+    beside(count / 4);
 }
 
 /// When each stage of a collection began, in seconds.
@@ -210,59 +210,93 @@ impl Observer for Stages {
     }
 }
 
-/// The same collection with a writer beside it.
-fn beside(count: usize, alone: f64) {
+/// The same collection with a writer beside it, held still for every other second: what the writer does in
+/// those is its speed alone, on the same store in the same minute.
+fn beside(count: usize) {
     let dir = tempfile::tempdir().unwrap();
     let store = store(dir.path());
     fill(&store, count);
-    let collecting = store.clone();
-    let mut gc = Stopwatch::default();
-    let with_gc = Beside::run(&store, 0.0, || {
-        gc.time(|| collecting.collect(GcOptions { sweep: true, ..GcOptions::default() }, &Quiet).unwrap());
-    });
-    let again = Beside::run(&store, 2.0, || ());
+    let writer = FreshWriter::start(&store);
+    let held = Arc::new(AtomicBool::new(true));
+    let collector = {
+        let (store, held) = (store.clone(), Arc::clone(&held));
+        threads::spawn("collector", move || {
+            let clock = SystemClock::new();
+            let options = GcOptions { sweep: true, ..GcOptions::default() };
+            store.collect(options, &Held { held, inner: Considerate::new(&Quiet, &clock) }).unwrap();
+        })
+        .unwrap()
+    };
+    // Bytes and seconds, alone and beside.
+    let mut sums = [(0, Stopwatch::default()), (0, Stopwatch::default())];
+    for turn in 0.. {
+        if collector.is_finished() && turn % 2 == 0 {
+            break;
+        }
+        held.store(turn % 2 == 0, Ordering::SeqCst);
+        let before = writer.bytes.load(Ordering::SeqCst);
+        let (bytes, watch) = &mut sums[turn % 2];
+        watch.time(|| std::thread::sleep(Duration::from_secs(1)));
+        *bytes += writer.bytes.load(Ordering::SeqCst) - before;
+    }
+    collector.join().unwrap();
+    writer.stop();
+    let [alone, with_gc] = [&sums[0], &sums[1]].map(|(bytes, watch)| *bytes as f64 / 1e6 / watch.secs());
     let figures = json!({
         "blocks": count,
-        "gc_s": gc.secs(),
-        "writer_alone_mb_s": [alone, again],
+        "gc_s": sums[1].1.secs(),
+        "writer_alone_mb_s": alone,
         "writer_beside_gc_mb_s": with_gc,
-        "writer_ratio": with_gc / again.min(alone),
+        "writer_ratio": with_gc / alone,
     });
     println!("{}", keep("blockstore", "gc-beside-writer", &figures).unwrap());
 }
 
-/// A writer that puts fresh 64 KiB blocks and syncs every 4 MiB, for as long as something else takes.
-struct Beside;
+/// Holds a collection still while told to.
+struct Held<'a> {
+    held: Arc<AtomicBool>,
+    inner: Considerate<'a>,
+}
 
-impl Beside {
-    /// Megabytes per second that the writer puts while `work` runs, and at least `secs`.
-    fn run(store: &Store, secs: f64, work: impl FnOnce()) -> f64 {
-        let stop = Arc::new(AtomicBool::new(false));
-        let bytes = Arc::new(AtomicU64::new(0));
-        let writer = {
-            let (store, stop, bytes) = (store.clone(), Arc::clone(&stop), Arc::clone(&bytes));
-            threads::spawn("writer", move || {
-                let session = store.session(&[]).unwrap();
-                let mut data = Data::new(std::ptr::from_ref(&*stop) as u64);
-                while !stop.load(Ordering::SeqCst) {
-                    let blocks = data.blocks(64, 65_536);
-                    let refs: Vec<_> = blocks.iter().map(|bytes| BlockRef::leaf(bytes)).collect();
-                    session.put(&refs).unwrap();
-                    session.sync().unwrap();
-                    bytes.fetch_add(4 << 20, Ordering::SeqCst);
-                }
-            })
-            .unwrap()
-        };
-        let mut watch = Stopwatch::default();
-        watch.time(|| {
-            work();
-            std::thread::sleep(std::time::Duration::from_secs_f64(secs));
-        });
-        let done = bytes.load(Ordering::SeqCst);
-        stop.store(true, Ordering::SeqCst);
-        writer.join().unwrap();
-        done as f64 / 1e6 / watch.secs()
+impl Observer for Held<'_> {
+    fn pace(&self, bytes: u64, others: Others) {
+        self.inner.pace(bytes, others);
+        while self.held.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.inner.resume();
+    }
+}
+
+/// A writer that puts fresh 64 KiB blocks and syncs every 4 MiB.
+struct FreshWriter {
+    stop: Arc<AtomicBool>,
+    bytes: Arc<AtomicU64>,
+    thread: std::thread::JoinHandle<()>,
+}
+
+impl FreshWriter {
+    fn start(store: &Store) -> Self {
+        let (stop, bytes) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let (store, stopped, sum) = (store.clone(), Arc::clone(&stop), Arc::clone(&bytes));
+        let thread = threads::spawn("writer", move || {
+            let session = store.session(&[]).unwrap();
+            let mut data = Data::new(std::ptr::from_ref(&*stopped).addr() as u64);
+            while !stopped.load(Ordering::SeqCst) {
+                let blocks = data.blocks(64, 65_536);
+                let refs: Vec<_> = blocks.iter().map(|bytes| BlockRef::leaf(bytes)).collect();
+                session.put(&refs).unwrap();
+                session.sync().unwrap();
+                sum.fetch_add(4 << 20, Ordering::SeqCst);
+            }
+        })
+        .unwrap();
+        Self { stop, bytes, thread }
+    }
+
+    fn stop(self) {
+        self.stop.store(true, Ordering::SeqCst);
+        self.thread.join().unwrap();
     }
 }
 
@@ -297,10 +331,10 @@ fn survivors(store: &Store) -> HashMap<BlockId, ()> {
     while let Some(id) = todo.pop() {
         kept.insert(id, ());
         if let Ok(block) = store.get_one(id)
-            && block.kind == tidemark_base::BlockKind::Node
+            && block.kind() == tidemark_base::BlockKind::Node
         {
             let children: Vec<BlockId> =
-                tidemark_blockstore::Node::decode(&block.bytes).unwrap().children().collect();
+                tidemark_blockstore::Node::decode(block.bytes()).unwrap().children().collect();
             // Leaves are not read here: a node's children are leaves, but for the root.
             if todo.is_empty() && kept.len() == 1 {
                 todo.extend(children);

@@ -3,15 +3,12 @@
 //! Records are copied as they are, header and payload checked on the way, into packs of a session of the
 //! collector's own; then their rows are moved. Nothing is decompressed.
 
-use super::GcReport;
-use super::execute::{ROWS_PER_TXN, load, records};
+use super::execute::{Execution, load, records};
 use crate::error::{Error, Place, Result};
 use crate::ids::{PackId, SessionId};
-use crate::observer::Observer;
 use crate::record::{HEADER_LEN, Header};
 use crate::state::blocks;
-use crate::state::collect::{self, Begun, Moved};
-use crate::store::Store;
+use crate::state::collect::{self, Moved};
 use crate::walk::PackMarks;
 use crate::writer::{Extent, Writer};
 use std::collections::HashMap;
@@ -20,9 +17,7 @@ use std::collections::HashMap;
 const APPEND: usize = 256;
 
 /// Copies records in use into new packs and moves their rows.
-pub(super) struct Copier<'a> {
-    store: &'a Store,
-    begun: &'a Begun,
+pub(super) struct Copier {
     session: SessionId,
     writer: Writer,
     /// Packs that are copied but whose rows are not moved yet, with how many of their records are marked.
@@ -30,10 +25,9 @@ pub(super) struct Copier<'a> {
     moved: Vec<Moved>,
 }
 
-impl<'a> Copier<'a> {
-    pub(super) fn new(store: &'a Store, begun: &'a Begun, session: SessionId) -> Self {
-        let (sources, moved) = (Vec::new(), Vec::new());
-        Self { store, begun, session, writer: Writer::default(), sources, moved }
+impl Copier {
+    pub(super) fn new(session: SessionId) -> Self {
+        Self { session, writer: Writer::default(), sources: Vec::new(), moved: Vec::new() }
     }
 
     /// The packs that may hold copies to which nothing leads yet.
@@ -50,17 +44,17 @@ impl<'a> Copier<'a> {
     /// or is damaged is left alone: the inner error says why.
     pub(super) fn copy(
         &mut self,
+        execution: &Execution<'_>,
         id: PackId,
         used: &PackMarks,
-        observer: &dyn Observer,
     ) -> Result<Result<u64, String>> {
-        let backend = &*self.store.backend;
-        let Some(pack) = load(self.store, id)? else { return Ok(Ok(0)) };
+        let backend = &*execution.store.backend;
+        let Some(pack) = load(execution.store, id)? else { return Ok(Ok(0)) };
         let len = u32::try_from(pack.len_bytes).unwrap_or(u32::MAX);
         let Some(bytes) = backend.read_pack(id, 0, len)? else {
             return Ok(Err(format!("pack {id} is missing or shorter than the index says")));
         };
-        observer.pace(bytes.len() as u64);
+        execution.pace(bytes.len() as u64)?;
         let part = |offset: u32, len: usize| bytes.get(offset as usize..)?.get(..len);
         let read = |offset: u32, len: u32| Ok(part(offset, len as usize).map(<[u8]>::to_vec));
         let records = match records(id, pack.len_bytes, &read)? {
@@ -84,7 +78,7 @@ impl<'a> Copier<'a> {
         }
         let mut copied = 0;
         for group in wanted.chunks(APPEND) {
-            if observer.cancelled() {
+            if execution.observer.cancelled() {
                 return Err(Error::Cancelled);
             }
             let records = group.iter().map(|(_, header, payload)| (header, *payload));
@@ -94,7 +88,7 @@ impl<'a> Copier<'a> {
                 Moved { id: block, from, to: Some(to) }
             }));
             let bytes: u64 = group.iter().map(|(_, header, _)| header.record_len()).sum();
-            observer.pace(bytes);
+            execution.pace(bytes)?;
             copied += bytes;
         }
         self.moved.append(&mut unwanted);
@@ -103,9 +97,9 @@ impl<'a> Copier<'a> {
     }
 
     /// Makes the copies durable, moves the rows, condemns the packs they came from.
-    pub(super) fn commit(&mut self, finish: bool, report: &mut GcReport) -> Result<()> {
-        let backend = &*self.store.backend;
-        let (session, begun) = (self.session, self.begun);
+    pub(super) fn commit(&mut self, execution: &mut Execution<'_>, finish: bool) -> Result<()> {
+        let backend = &*execution.store.backend;
+        let (session, begun) = (self.session, execution.begun);
         self.writer.sync(if finish { Extent::Finish } else { Extent::All }, |written| {
             backend.write(&mut |txn| {
                 written.iter().try_for_each(|pack| {
@@ -119,7 +113,7 @@ impl<'a> Copier<'a> {
         self.moved.sort_unstable_by_key(|moved| moved.id);
         // How many marked rows were moved out of each pack; none for one that was touched meanwhile.
         let mut moved: HashMap<PackId, Option<u32>> = HashMap::new();
-        for part in self.moved.chunks(ROWS_PER_TXN) {
+        execution.in_parts(&self.moved, |part| {
             let mut outcome = HashMap::new();
             backend.write_relaxed(&mut |txn| {
                 outcome = collect::move_rows(txn, begun, session, part)?;
@@ -129,26 +123,30 @@ impl<'a> Copier<'a> {
                 let sum = moved.entry(source).or_insert(Some(0));
                 *sum = sum.zip(count).map(|(sum, count)| sum + count);
             }
-        }
+            Ok(())
+        })?;
         self.moved.clear();
         for (source, marked) in std::mem::take(&mut self.sources) {
-            match moved.get(&source).copied().flatten() {
-                Some(count) if count == marked && self.condemn(source)? => report.rewritten_packs += 1,
-                Some(count) if count != marked => report.damaged.push(format!(
+            let moved = moved.get(&source).copied().flatten();
+            if moved.is_some_and(|count| count != marked) {
+                execution.report.damaged.push(format!(
                     "pack {source} does not hold the records that the index has in it: it stays"
-                )),
-                _ => report.kept_by_writers += 1,
+                ));
+            } else if moved.is_some() && condemn(execution, source)? {
+                execution.report.rewritten_packs += 1;
+            } else {
+                execution.report.kept_by_writers += 1;
             }
         }
         Ok(())
     }
+}
 
-    fn condemn(&self, source: PackId) -> Result<bool> {
-        let mut condemned = false;
-        self.store.backend.write_relaxed(&mut |txn| {
-            condemned = collect::condemn_emptied(txn, self.begun, source)?;
-            Ok(())
-        })?;
-        Ok(condemned)
-    }
+fn condemn(execution: &Execution<'_>, source: PackId) -> Result<bool> {
+    let mut condemned = false;
+    execution.store.backend.write_relaxed(&mut |txn| {
+        condemned = collect::condemn_emptied(txn, execution.begun, source)?;
+        Ok(())
+    })?;
+    Ok(condemned)
 }

@@ -6,9 +6,10 @@
 
 use super::GcReport;
 use super::copy::Copier;
+use super::plan::Plan;
 use crate::error::{Error, Result};
-use crate::ids::{Epoch, PackId};
-use crate::observer::{Observer, Stage};
+use crate::ids::{PackId, SessionId};
+use crate::observer::{Observer, Others, Stage};
 use crate::pack::{self, Scanned};
 use crate::record::Header;
 use crate::state::blocks;
@@ -23,191 +24,233 @@ pub(super) const ROWS_PER_TXN: usize = 4096;
 /// How many rows are collected before they are changed, in the order of their keys: about 64 MiB of memory.
 pub(super) const ROWS_PER_GROUP: usize = 1 << 20;
 
-/// Does what the plan says.
-pub(super) fn run(
-    store: &Store,
-    begun: &Begun,
-    plan: &super::plan::Plan,
-    marks: &Marks,
-    observer: &dyn Observer,
-    report: &mut GcReport,
-) -> Result<()> {
-    for id in &plan.absolve {
-        store.write_relaxed_even_if_full(&mut |txn| collect::absolve(txn, *id))?;
-    }
-    delete_all(store, begun.cycle, &plan.delete, observer, report)?;
-    for (done, id) in plan.condemn.iter().enumerate() {
-        check(observer, Stage::Condemn, done, plan.condemn.len())?;
-        let condemned = condemn(store, begun, *id)?;
-        count(condemned, &mut report.condemned_packs, &mut report.kept_by_writers);
-    }
-    match rewrite_all(store, begun, &plan.rewrite, marks, observer, report) {
-        Err(e) if e.is_full() => {
-            report.no_room_to_copy = rewrite_in_little_room(store, begun, plan, marks, observer, report)?;
-        }
-        outcome => outcome?,
-    }
-    count_condemned(store, report)
+/// A collection that is being carried out.
+pub(super) struct Execution<'a> {
+    pub(super) store: &'a Store,
+    pub(super) begun: &'a Begun,
+    pub(super) observer: &'a dyn Observer,
+    pub(super) report: &'a mut GcReport,
+    /// The session that copies, while there is one.
+    pub(super) own: Option<SessionId>,
 }
 
-/// On a full disk: gives up the reserve, takes back what the attempt before has written, and copies pack by
-/// pack, least used first. Whether the room ended before the packs did.
-fn rewrite_in_little_room(
-    store: &Store,
-    begun: &Begun,
-    plan: &super::plan::Plan,
-    marks: &Marks,
-    observer: &dyn Observer,
-    report: &mut GcReport,
-) -> Result<bool> {
-    store.backend.release_reserve()?;
-    for id in &plan.rewrite {
-        delete_unindexed(store, begun, observer, report)?;
-        if load(store, *id)?.is_none_or(|pack| pack.state != PackState::Live) {
-            continue;
+impl Execution<'_> {
+    /// Does what the plan says.
+    pub(super) fn run(&mut self, plan: &Plan, marks: &Marks) -> Result<()> {
+        for id in &plan.absolve {
+            self.store.write_relaxed_even_if_full(&mut |txn| collect::absolve(txn, *id))?;
         }
-        match rewrite_all(store, begun, &[*id], marks, observer, report) {
+        self.delete_all(&plan.delete)?;
+        for (done, id) in plan.condemn.iter().enumerate() {
+            self.check(Stage::Condemn, done, plan.condemn.len())?;
+            if self.condemn(*id)? {
+                self.report.condemned_packs += 1;
+            } else {
+                self.report.kept_by_writers += 1;
+            }
+        }
+        match self.rewrite_all(&plan.rewrite, marks) {
             Err(e) if e.is_full() => {
-                delete_unindexed(store, begun, observer, report)?;
-                return Ok(true);
+                self.report.no_room_to_copy = self.rewrite_in_little_room(&plan.rewrite, marks)?;
             }
             outcome => outcome?,
         }
+        self.count_condemned()
     }
-    Ok(false)
-}
 
-/// Deletes packs in which nothing was ever indexed: those whose writing failed.
-fn delete_unindexed(
-    store: &Store,
-    begun: &Begun,
-    observer: &dyn Observer,
-    report: &mut GcReport,
-) -> Result<()> {
-    let mut ids = Vec::new();
-    store.backend.read(&mut |txn| {
-        let all = packs::all(txn)?.into_iter();
-        ids = all.filter(|(_, pack)| is_waiting(pack) && pack.records == 0).map(|(id, _)| id).collect();
-        Ok(())
-    })?;
-    delete_all(store, begun.cycle, &ids, observer, report)
-}
-
-/// A second, short collection: condemns nothing, deletes what the first one condemned.
-pub(super) fn sweep(store: &Store, observer: &dyn Observer, report: &mut GcReport) -> Result<()> {
-    let mut begun = None;
-    let mut condemned = Vec::new();
-    store.write_even_if_full(&mut |txn| {
-        begun = Some(collect::begin(txn, &|_| Ok(false))?);
-        condemned = packs::all(txn)?;
-        Ok(())
-    })?;
-    let begun = begun.expect("set by the body that has just succeeded");
-    condemned.retain(|(_, pack)| is_waiting(pack));
-    let ids: Vec<PackId> = condemned.into_iter().map(|(id, _)| id).collect();
-    delete_all(store, begun.cycle, &ids, observer, report)?;
-    count_condemned(store, report)
-}
-
-fn check(observer: &dyn Observer, stage: Stage, done: usize, total: usize) -> Result<()> {
-    if observer.cancelled() {
-        return Err(Error::Cancelled);
+    /// A second, short collection: condemns nothing, deletes what the first one condemned.
+    pub(super) fn sweep(&mut self) -> Result<()> {
+        let mut ids = Vec::new();
+        self.store.backend.read(&mut |txn| {
+            let all = packs::all(txn)?.into_iter();
+            ids = all.filter(|(_, pack)| is_waiting(pack)).map(|(id, _)| id).collect();
+            Ok(())
+        })?;
+        self.delete_all(&ids)?;
+        self.count_condemned()
     }
-    observer.progress(stage, done as u64, Some(total as u64));
-    Ok(())
-}
 
-fn count(happened: bool, yes: &mut u64, no: &mut u64) {
-    *(if happened { yes } else { no }) += 1;
+    /// On a full disk: gives up the reserve, takes back what the attempt before has written, and copies pack
+    /// by pack, least used first. Whether the room ended before the packs did.
+    fn rewrite_in_little_room(&mut self, packs: &[PackId], marks: &Marks) -> Result<bool> {
+        self.store.backend.release_reserve()?;
+        for id in packs {
+            self.delete_unindexed()?;
+            if load(self.store, *id)?.is_none_or(|pack| pack.state != PackState::Live) {
+                continue;
+            }
+            match self.rewrite_all(&[*id], marks) {
+                Err(e) if e.is_full() => {
+                    self.delete_unindexed()?;
+                    return Ok(true);
+                }
+                outcome => outcome?,
+            }
+        }
+        Ok(false)
+    }
+
+    /// Deletes packs in which nothing was ever indexed: those whose writing failed.
+    fn delete_unindexed(&mut self) -> Result<()> {
+        let mut ids = Vec::new();
+        self.store.backend.read(&mut |txn| {
+            let all = packs::all(txn)?.into_iter();
+            ids = all.filter(|(_, pack)| is_waiting(pack) && pack.records == 0).map(|(id, _)| id).collect();
+            Ok(())
+        })?;
+        self.delete_all(&ids)
+    }
+
+    fn check(&self, stage: Stage, done: usize, total: usize) -> Result<()> {
+        if self.observer.cancelled() {
+            return Err(Error::Cancelled);
+        }
+        self.observer.progress(stage, done as u64, Some(total as u64));
+        Ok(())
+    }
+
+    /// Lets others go first, after a short piece of work.
+    pub(super) fn pace(&self, bytes: u64) -> Result<Others> {
+        let others = self.store.others(self.own)?;
+        self.observer.pace(bytes, others);
+        Ok(others)
+    }
+
+    /// Changes rows part by part, each in a transaction that is durable with a later one. Parts are short
+    /// while others are at work, who wait behind each.
+    pub(super) fn in_parts<T>(&self, rows: &[T], mut change: impl FnMut(&[T]) -> Result<()>) -> Result<()> {
+        let mut rest = rows;
+        let mut others = self.store.others(self.own)?;
+        while !rest.is_empty() {
+            let most = if others == Others::AtWork { ROWS_PER_TXN / 8 } else { ROWS_PER_TXN };
+            let (part, after) = rest.split_at(most.min(rest.len()));
+            change(part)?;
+            rest = after;
+            others = self.pace(0)?;
+        }
+        Ok(())
+    }
+
+    /// Brings the figure of what waits to be deleted up to date.
+    fn count_condemned(&mut self) -> Result<()> {
+        self.store.backend.read(&mut |txn| {
+            let packs = packs::all(txn)?;
+            let waiting = packs.iter().filter(|(_, pack)| is_waiting(pack));
+            self.report.figures.condemned_bytes = waiting.map(|(_, pack)| pack.len_bytes).sum();
+            Ok(())
+        })
+    }
+
+    fn condemn(&self, id: PackId) -> Result<bool> {
+        let mut condemned = false;
+        self.store.write_relaxed_even_if_full(&mut |txn| {
+            condemned = collect::condemn(txn, self.begun, id)?;
+            Ok(())
+        })?;
+        Ok(condemned)
+    }
+
+    /// Deletes packs: takes the way back, removes rows, makes both durable, removes files, forgets.
+    fn delete_all(&mut self, ids: &[PackId]) -> Result<()> {
+        let mut group: Vec<(PackId, PackRow)> = Vec::new();
+        let mut rows: Vec<(BlockId, PackId)> = Vec::new();
+        for (done, id) in ids.iter().enumerate() {
+            self.check(Stage::Delete, done, ids.len())?;
+            let mut deletable = false;
+            self.store.write_relaxed_even_if_full(&mut |txn| {
+                deletable = collect::start_delete(txn, self.begun.cycle, *id)?;
+                Ok(())
+            })?;
+            let Some(pack) = load(self.store, *id)?.filter(|_| deletable) else {
+                self.report.kept_by_writers += 1;
+                continue;
+            };
+            // A pack that was emptied before it was condemned has no rows left.
+            if pack.records > 0 {
+                rows.extend(
+                    blocks_of(self.store, *id, pack.len_bytes)?.into_iter().map(|block| (block, *id)),
+                );
+            }
+            group.push((*id, pack));
+            if rows.len() >= ROWS_PER_GROUP {
+                self.delete_group(&group, &mut rows)?;
+                group.clear();
+            }
+            self.pace(0)?;
+        }
+        self.delete_group(&group, &mut rows)
+    }
+
+    fn delete_group(&mut self, group: &[(PackId, PackRow)], rows: &mut Vec<(BlockId, PackId)>) -> Result<()> {
+        if group.is_empty() {
+            return Ok(());
+        }
+        rows.sort_unstable();
+        self.in_parts(rows, |part| {
+            self.store.write_relaxed_even_if_full(&mut |txn| {
+                part.iter()
+                    .try_for_each(|(block, pack)| blocks::remove_from_pack(txn, block, *pack).map(drop))
+            })
+        })?;
+        rows.clear();
+        // Makes all of the above durable: the rows of the packs are written again, as they are.
+        self.store.write_even_if_full(&mut |txn| {
+            group.iter().try_for_each(|(id, pack)| packs::store(txn, *id, pack))
+        })?;
+        for (id, _) in group {
+            self.store.backend.remove_pack(*id)?;
+        }
+        self.store.write_relaxed_even_if_full(&mut |txn| {
+            group.iter().try_for_each(|(id, _)| collect::finish_delete(txn, *id))
+        })?;
+        self.report.deleted_packs += group.len() as u64;
+        self.report.figures.reclaimed_bytes += group.iter().map(|(_, pack)| pack.len_bytes).sum::<u64>();
+        Ok(())
+    }
+
+    fn rewrite_all(&mut self, packs: &[PackId], marks: &Marks) -> Result<()> {
+        if packs.is_empty() {
+            return Ok(());
+        }
+        let session = self.store.session(&[])?;
+        self.own = Some(session.id());
+        let mut copier = Copier::new(session.id());
+        let outcome = self.copy_all(&mut copier, packs, marks);
+        self.own = None;
+        let unfinished = copier.unfinished();
+        drop(copier);
+        if let Err(e) = outcome {
+            // Files of which nothing is indexed go at once, before any row is written: on a disk that this
+            // has filled to the last byte, theirs is the room in which rows can be written again.
+            for id in unfinished {
+                if load(self.store, id)?.is_none_or(|pack| pack.records == 0) {
+                    self.store.backend.remove_pack(id)?;
+                }
+            }
+            return Err(e);
+        }
+        session.close()
+    }
+
+    fn copy_all(&mut self, copier: &mut Copier, packs: &[PackId], marks: &Marks) -> Result<()> {
+        for (done, id) in packs.iter().enumerate() {
+            self.check(Stage::Rewrite, done, packs.len())?;
+            let Some(used) = marks.packs.get(id) else { continue };
+            match copier.copy(self, *id, used)? {
+                Ok(bytes) => self.report.figures.copied_bytes += bytes,
+                Err(problem) => self.report.damaged.push(problem),
+            }
+            if copier.rows() >= ROWS_PER_GROUP {
+                copier.commit(self, false)?;
+            }
+        }
+        copier.commit(self, true)
+    }
 }
 
 /// Whether a pack waits to be deleted.
 const fn is_waiting(pack: &PackRow) -> bool {
     matches!(pack.state, PackState::Condemned | PackState::Deleting)
-}
-
-/// Brings the figure of what waits to be deleted up to date.
-fn count_condemned(store: &Store, report: &mut GcReport) -> Result<()> {
-    store.backend.read(&mut |txn| {
-        let packs = packs::all(txn)?;
-        let waiting = packs.iter().filter(|(_, pack)| is_waiting(pack));
-        report.figures.condemned_bytes = waiting.map(|(_, pack)| pack.len_bytes).sum();
-        Ok(())
-    })
-}
-
-fn condemn(store: &Store, begun: &Begun, id: PackId) -> Result<bool> {
-    let mut condemned = false;
-    store.write_relaxed_even_if_full(&mut |txn| {
-        condemned = collect::condemn(txn, begun, id)?;
-        Ok(())
-    })?;
-    Ok(condemned)
-}
-
-/// Deletes packs: takes the way back, removes rows, makes both durable, removes files, forgets.
-fn delete_all(
-    store: &Store,
-    cycle: Epoch,
-    ids: &[PackId],
-    observer: &dyn Observer,
-    report: &mut GcReport,
-) -> Result<()> {
-    let mut group: Vec<(PackId, PackRow)> = Vec::new();
-    let mut rows: Vec<(BlockId, PackId)> = Vec::new();
-    for (done, id) in ids.iter().enumerate() {
-        check(observer, Stage::Delete, done, ids.len())?;
-        let mut deletable = false;
-        store.write_relaxed_even_if_full(&mut |txn| {
-            deletable = collect::start_delete(txn, cycle, *id)?;
-            Ok(())
-        })?;
-        let Some(pack) = load(store, *id)?.filter(|_| deletable) else {
-            report.kept_by_writers += 1;
-            continue;
-        };
-        // A pack that was emptied before it was condemned has no rows left.
-        if pack.records > 0 {
-            rows.extend(blocks_of(store, *id, pack.len_bytes)?.into_iter().map(|block| (block, *id)));
-        }
-        group.push((*id, pack));
-        if rows.len() >= ROWS_PER_GROUP {
-            delete_group(store, &group, &mut rows, report)?;
-            group.clear();
-        }
-    }
-    delete_group(store, &group, &mut rows, report)
-}
-
-fn delete_group(
-    store: &Store,
-    group: &[(PackId, PackRow)],
-    rows: &mut Vec<(BlockId, PackId)>,
-    report: &mut GcReport,
-) -> Result<()> {
-    if group.is_empty() {
-        return Ok(());
-    }
-    rows.sort_unstable();
-    for part in rows.chunks(ROWS_PER_TXN) {
-        store.write_relaxed_even_if_full(&mut |txn| {
-            part.iter().try_for_each(|(block, pack)| blocks::remove_from_pack(txn, block, *pack).map(drop))
-        })?;
-    }
-    rows.clear();
-    // Makes all of the above durable: the rows of the packs are written again, as they are.
-    store.write_even_if_full(&mut |txn| {
-        group.iter().try_for_each(|(id, pack)| packs::store(txn, *id, pack))
-    })?;
-    for (id, _) in group {
-        store.backend.remove_pack(*id)?;
-    }
-    store.write_relaxed_even_if_full(&mut |txn| {
-        group.iter().try_for_each(|(id, _)| collect::finish_delete(txn, *id))
-    })?;
-    report.deleted_packs += group.len() as u64;
-    report.figures.reclaimed_bytes += group.iter().map(|(_, pack)| pack.len_bytes).sum::<u64>();
-    Ok(())
 }
 
 pub(super) fn load(store: &Store, id: PackId) -> Result<Option<PackRow>> {
@@ -258,54 +301,4 @@ pub(super) fn records(
         Ok(())
     })?;
     Ok(damage.map_or(Ok(records), Err))
-}
-
-fn rewrite_all(
-    store: &Store,
-    begun: &Begun,
-    packs: &[PackId],
-    marks: &Marks,
-    observer: &dyn Observer,
-    report: &mut GcReport,
-) -> Result<()> {
-    if packs.is_empty() {
-        return Ok(());
-    }
-    let session = store.session(&[])?;
-    let mut copier = Copier::new(store, begun, session.id());
-    let outcome = copy_all(&mut copier, packs, marks, observer, report);
-    let unfinished = copier.unfinished();
-    drop(copier);
-    if let Err(e) = outcome {
-        // Files of which nothing is indexed go at once, before any row is written: on a disk that this has
-        // filled to the last byte, theirs is the room in which rows can be written again.
-        for id in unfinished {
-            if load(store, id)?.is_none_or(|pack| pack.records == 0) {
-                store.backend.remove_pack(id)?;
-            }
-        }
-        return Err(e);
-    }
-    session.close()
-}
-
-fn copy_all(
-    copier: &mut Copier<'_>,
-    packs: &[PackId],
-    marks: &Marks,
-    observer: &dyn Observer,
-    report: &mut GcReport,
-) -> Result<()> {
-    for (done, id) in packs.iter().enumerate() {
-        check(observer, Stage::Rewrite, done, packs.len())?;
-        let Some(used) = marks.packs.get(id) else { continue };
-        match copier.copy(*id, used, observer)? {
-            Ok(bytes) => report.figures.copied_bytes += bytes,
-            Err(problem) => report.damaged.push(problem),
-        }
-        if copier.rows() >= ROWS_PER_GROUP {
-            copier.commit(false, report)?;
-        }
-    }
-    copier.commit(true, report)
 }

@@ -9,11 +9,13 @@ mod execute;
 mod plan;
 
 use crate::error::Result;
+use crate::ids::OwnerId;
 use crate::observer::Observer;
-use crate::state::collect;
+use crate::state::collect::{self, Begun};
 use crate::state::{packs, sessions};
 use crate::store::Store;
 use crate::walk;
+use execute::Execution;
 use plan::Plan;
 use std::sync::PoisonError;
 
@@ -74,7 +76,8 @@ impl Store {
         let guard = self.backend.lock_collection()?;
         let mut report = self.collect_once(options.dry_run, observer)?;
         if options.sweep && !options.dry_run {
-            execute::sweep(self, observer, &mut report)?;
+            let begun = self.begin(&|_| Ok(false))?;
+            Execution { store: self, begun: &begun, observer, report: &mut report, own: None }.sweep()?;
         }
         self.backend.restore_reserve();
         drop(guard);
@@ -82,23 +85,7 @@ impl Store {
     }
 
     fn collect_once(&self, dry_run: bool, observer: &dyn Observer) -> Result<GcReport> {
-        let mut begun = None;
-        if dry_run {
-            self.backend.read(&mut |txn| {
-                begun = Some(collect::peek(txn)?);
-                Ok(())
-            })?;
-        } else {
-            let dead = |owner| self.backend.owner_alive(owner).map(|alive| !alive);
-            let mut unended = self.unended.lock().unwrap_or_else(PoisonError::into_inner);
-            self.write_even_if_full(&mut |txn| {
-                unended.iter().try_for_each(|id| sessions::end(txn, *id))?;
-                begun = Some(collect::begin(txn, &dead)?);
-                Ok(())
-            })?;
-            unended.clear();
-        }
-        let begun = begun.expect("set by the body that has just succeeded");
+        let begun = if dry_run { self.peek()? } else { self.begin_and_end_the_dead()? };
         let marks = walk::reach(self, &begun.roots, observer, &mut |_, error| Err(error))?;
         let mut rows = Vec::new();
         self.backend.read(&mut |txn| {
@@ -107,11 +94,38 @@ impl Store {
         })?;
         let plan = Plan::make(&begun, &rows, &marks);
         let mut report = plan.report(&rows, &marks);
-        if dry_run {
-            return Ok(report);
+        if !dry_run {
+            let mut execution =
+                Execution { store: self, begun: &begun, observer, report: &mut report, own: None };
+            execution.run(&plan, &marks)?;
         }
-        execute::run(self, &begun, &plan, &marks, observer, &mut report)?;
         Ok(report)
+    }
+
+    fn peek(&self) -> Result<Begun> {
+        let mut begun = None;
+        self.backend.read(&mut |txn| {
+            begun = Some(collect::peek(txn)?);
+            Ok(())
+        })?;
+        Ok(begun.expect("set by the body that has just succeeded"))
+    }
+
+    fn begin_and_end_the_dead(&self) -> Result<Begun> {
+        let mut unended = self.unended.lock().unwrap_or_else(PoisonError::into_inner);
+        self.write_even_if_full(&mut |txn| unended.iter().try_for_each(|id| sessions::end(txn, *id)))?;
+        unended.clear();
+        drop(unended);
+        self.begin(&|owner| self.backend.owner_alive(owner).map(|alive| !alive))
+    }
+
+    fn begin(&self, dead: &dyn Fn(OwnerId) -> Result<bool>) -> Result<Begun> {
+        let mut begun = None;
+        self.write_even_if_full(&mut |txn| {
+            begun = Some(collect::begin(txn, dead)?);
+            Ok(())
+        })?;
+        Ok(begun.expect("set by the body that has just succeeded"))
     }
 
     /// Ends a session by force, as if its owner had died: for tests, and for operators who know that it has.

@@ -85,9 +85,11 @@ impl Db {
             Some(connection) => connection,
             None => connect(&self.path, false)?,
         };
-        connection.execute_batch("BEGIN DEFERRED").map_err(failed("beginning to read"))?;
+        // Prepared once: a reader does this for every few blocks.
+        let run = |sql| connection.prepare_cached(sql).and_then(|mut statement| statement.execute([]));
+        run("BEGIN DEFERRED").map_err(failed("beginning to read"))?;
         let result = body(&mut SqlTxn::reading(&connection));
-        connection.execute_batch("ROLLBACK").map_err(failed("ending a read"))?;
+        run("ROLLBACK").map_err(failed("ending a read"))?;
         lock(&self.readers).push(connection);
         result
     }

@@ -245,7 +245,7 @@ fn last_publish_is_whole(fresh: &db::Db, packs: &Packs, refs: &Refs, last: RefVe
         if row.kind == BlockKind::Node {
             let bytes = packs.read(row.place.pack, row.place.offset, row.record_len())?.unwrap_or_default();
             let Ok(block) = crate::codec::decode(id, row.place, &bytes) else { return Ok(false) };
-            let Ok(node) = crate::node::Node::decode(&block.bytes) else { return Ok(false) };
+            let Ok(node) = crate::node::Node::decode(block.bytes()) else { return Ok(false) };
             todo.extend(node.children().filter(|child| seen.insert(*child)));
         }
     }

@@ -19,7 +19,7 @@ pub(crate) fn what_is_put_and_synced_is_read_back_in_order(harness: &dyn Harness
         wanted.reverse();
         for (block, value) in opened.get(&wanted).into_iter().zip(values.iter().rev()) {
             let block = block.unwrap();
-            assert_eq!((block.kind, &block.bytes), (BlockKind::Leaf, value));
+            assert_eq!((block.kind(), block.bytes()), (BlockKind::Leaf, value.as_slice()));
         }
     }
 }
@@ -48,10 +48,10 @@ pub(crate) fn unsynced_blocks_are_read_by_their_session_only(harness: &dyn Harne
     let store = harness.open();
     let session = store.session(&[]).unwrap();
     let id = leaf(&session, b"not yet");
-    assert_eq!(session.get(&[id])[0].as_ref().unwrap().bytes, b"not yet");
+    assert_eq!(session.get(&[id])[0].as_ref().unwrap().bytes(), b"not yet");
     assert!(matches!(store.get_one(id), Err(Error::Missing { .. })));
     session.sync().unwrap();
-    assert_eq!(store.get_one(id).unwrap().bytes, b"not yet");
+    assert_eq!(store.get_one(id).unwrap().bytes(), b"not yet");
 }
 
 pub(crate) fn unsynced_blocks_do_not_survive_their_session(harness: &dyn Harness) {
@@ -85,7 +85,7 @@ pub(crate) fn oversized_blocks_and_bad_nodes_are_refused(harness: &dyn Harness) 
     // Refused before anything was written: the session goes on.
     let id = session.put(&[BlockRef::leaf(&huge[1..])]).unwrap()[0];
     session.sync().unwrap();
-    assert_eq!(store.get_one(id).unwrap().bytes.len(), MAX_BLOCK_BYTES);
+    assert_eq!(store.get_one(id).unwrap().bytes().len(), MAX_BLOCK_BYTES);
 }
 
 pub(crate) fn many_threads_put_at_once(harness: &dyn Harness) {
@@ -129,6 +129,6 @@ pub(crate) fn packs_are_filled_and_followed_by_the_next(harness: &dyn Harness) {
     let stats = store.stats(&tidemark_blockstore::Quiet).unwrap();
     assert_eq!(stats.packs, (20 * (4 << 20) / PACK_TARGET_BYTES) + 1);
     for (id, value) in ids.iter().zip(&values) {
-        assert_eq!(store.get_one(*id).unwrap().bytes, *value);
+        assert_eq!(store.get_one(*id).unwrap().bytes(), *value);
     }
 }

@@ -3,7 +3,7 @@
 use crate::harness::{Harness, assert_clean, collect, delete, has, leaf, node, noise, set};
 use std::collections::HashMap;
 use tidemark_base::{BlockId, BlockKind, SeededEntropy};
-use tidemark_blockstore::{Error, GcOptions, Quiet, Session, Store};
+use tidemark_blockstore::{Error, GcOptions, Observer, Others, Quiet, Session, Store};
 
 pub(crate) fn garbage_goes_and_what_refs_reach_stays(harness: &dyn Harness) {
     let store = harness.open();
@@ -44,6 +44,37 @@ pub(crate) fn a_condemned_pack_is_deleted_only_by_a_later_collection(harness: &d
     assert_eq!((report.condemned_packs, report.deleted_packs), (1, 1));
     assert_eq!(report.figures.condemned_bytes, 0);
     assert!(!has(&store, garbage));
+}
+
+/// Notes whether a collection said that others are at work.
+#[derive(Default)]
+struct Paces(std::sync::Mutex<Vec<Others>>);
+
+impl Observer for Paces {
+    fn pace(&self, _bytes: u64, others: Others) {
+        self.0.lock().unwrap().push(others);
+    }
+}
+
+pub(crate) fn a_collection_says_whether_others_are_at_work(harness: &dyn Harness) {
+    let (store, other) = (harness.open(), harness.open());
+    let session = store.session(&[]).unwrap();
+    let kept = leaf(&session, b"kept");
+    leaf(&session, &noise(1, 20_000));
+    session.publish(&[set("r", kept)]).unwrap();
+    drop(session);
+    let paces = |collect: &dyn Fn(&Paces)| {
+        let paces = Paces::default();
+        collect(&paces);
+        paces.0.into_inner().unwrap()
+    };
+    let session = other.session(&[]).unwrap();
+    let beside = paces(&|paces| drop(store.collect(GcOptions::default(), paces).unwrap()));
+    assert!(!beside.is_empty() && beside.iter().all(|others| *others == Others::AtWork), "{beside:?}");
+    drop(session);
+    // Marking, copying, moving rows; the copying session is the collection's own.
+    let alone = paces(&|paces| drop(store.collect(GcOptions::default(), paces).unwrap()));
+    assert!(alone.len() >= 3 && alone.iter().all(|others| *others == Others::Away), "{alone:?}");
 }
 
 pub(crate) fn a_put_brings_a_condemned_pack_back(harness: &dyn Harness) {

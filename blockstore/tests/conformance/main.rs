@@ -58,6 +58,7 @@ cases! {
         garbage_goes_and_what_refs_reach_stays,
         a_condemned_pack_is_deleted_only_by_a_later_collection,
         a_put_brings_a_condemned_pack_back,
+        a_collection_says_whether_others_are_at_work,
         what_an_open_session_put_stays,
         what_a_reader_pinned_stays_after_its_ref_is_gone,
         sparse_packs_are_rewritten,

@@ -140,7 +140,7 @@ impl Fixture {
     pub(crate) fn assert_lost(&self, store: &Store, lost: &[&str]) {
         let ids: Vec<_> = self.ids.values().copied().collect();
         for ((name, id), found) in self.ids.iter().zip(store.get(&ids)) {
-            let whole = found.is_ok_and(|block| BlockId::of(block.kind, &block.bytes) == *id);
+            let whole = found.is_ok_and(|block| BlockId::of(block.kind(), block.bytes()) == *id);
             assert_eq!(!whole, lost.contains(name), "{name}");
             assert_eq!(store.get_one(*id).is_err(), lost.contains(name), "{name}");
         }

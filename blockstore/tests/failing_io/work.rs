@@ -191,7 +191,7 @@ impl Promises {
                 assert!(store.get_one(root_over((from, to))).is_ok());
                 for number in from..to {
                     let id = BlockRef::leaf(&leaf(number)).id();
-                    assert_eq!(*store.get_one(id).unwrap().bytes, *leaf(number));
+                    assert_eq!(*store.get_one(id).unwrap().bytes(), *leaf(number));
                 }
             }
             let report = store.verify(Depth::Full, &Quiet).unwrap();
@@ -201,7 +201,7 @@ impl Promises {
         let session = store.session(&[]).unwrap();
         let id = session.put(&[BlockRef::leaf(b"afterwards")]).unwrap();
         session.sync().unwrap();
-        assert_eq!(*store.get_one(id[0]).unwrap().bytes, *b"afterwards");
+        assert_eq!(*store.get_one(id[0]).unwrap().bytes(), *b"afterwards");
         session.close().unwrap();
     }
 }

@@ -100,9 +100,9 @@ impl ByHand {
         let b = ("größe".to_owned(), RefVersion(8), new(&[leaf(RAW), leaf(b"")], b"\x00\x01"));
         assert_eq!(refs, [a, b]);
         for plain in [RAW, TEXT, b"", b"pinned by a session"] {
-            assert_eq!(store.get_one(leaf(plain)).unwrap().bytes, plain);
+            assert_eq!(store.get_one(leaf(plain)).unwrap().bytes(), plain);
         }
-        assert_eq!(store.get_one(self.top).unwrap().kind, BlockKind::Node);
+        assert_eq!(store.get_one(self.top).unwrap().kind(), BlockKind::Node);
         for depth in [Depth::Quick, Depth::Full] {
             let report = store.verify(depth, &Quiet).unwrap();
             assert!(report.is_clean(), "{:#?}", report.damage);

@@ -124,7 +124,7 @@ pub(crate) fn ask(store: &Store, contents: &Contents) -> Answers {
     for (block, found) in contents.all().zip(store.get(&ids)) {
         match found {
             Err(e) => answers.refused.push(format!("{}: {e}", block.id)),
-            Ok(found) if found.kind == block.kind && found.bytes == block.bytes => {}
+            Ok(found) if found.kind() == block.kind && found.bytes() == block.bytes => {}
             Ok(_) => answers.wrong.push(format!("{} has other bytes", block.id)),
         }
     }

@@ -73,7 +73,7 @@ fn read(store: &Store, contents: &Contents, wanted: &[BlockId]) -> Result<(), Pr
     for (id, block) in wanted.iter().zip(store.get(wanted)) {
         let block = block.map_err(told("reading what was promised"))?;
         let content = contents.get(id);
-        if *block.bytes != *content.bytes || block.kind != content.kind {
+        if *block.bytes() != *content.bytes || block.kind() != content.kind {
             return Err(format!("block {id} has other bytes than were put"));
         }
     }
@@ -107,7 +107,7 @@ fn goes_on(store: &Store, mut refs: Refs) -> Result<(), Problem> {
         return Err("the new ref did not stay as it was set".into());
     }
     match store.get_one(leaf[0]) {
-        Ok(block) if *block.bytes == *b"after the cut" => Ok(()),
+        Ok(block) if *block.bytes() == *b"after the cut" => Ok(()),
         other => Err(format!("a block put after the cut reads as {other:?}")),
     }
 }
