@@ -1,9 +1,10 @@
-//! The words every part of Tidemark shares: ids, optimes, block names, codecs, limits, clock, error kinds.
+//! The words every part of Tidemark shares: ids, optimes, block names, codecs, raw BSON, limits, clock, error kinds.
 //!
 //! Used by every crate; uses none of ours and does no I/O. The three things a program can take from its
 //! surroundings without being given them — time, randomness, threads — have their one door here
 //! ([`clock`], [`entropy`], [`threads`]), so that everything else can be tested without them.
 
+pub mod bson;
 pub mod clock;
 pub mod codec;
 pub mod entropy;

@@ -41,3 +41,27 @@ pub const MAX_SESSION_PINS: usize = 65_536;
 /// Largest record in `refs.log`, in bytes. A checkpoint holds all refs of a store in one record, so this is
 /// also what bounds their number: some three million of the usual size.
 pub const MAX_REFS_LOG_RECORD_BYTES: usize = 1 << 30;
+
+/// Largest stretch of oplog in one slice, in plain bytes: encoded it fits one block even if nothing of it
+/// can be compressed, and any one entry fits it.
+pub const MAX_SLICE_PLAIN_BYTES: usize = MAX_BLOCK_BYTES - (4 << 10);
+
+/// Most entries in one slice.
+pub const MAX_SLICE_ENTRIES: usize = 1 << 20;
+
+/// Longest key, in bytes. A key is as a rule as long as the `_id` or shorter, and a document's `_id` is shorter
+/// than the document; only texts full of zero bytes and documents full of tiny doubles grow. Leaves room for
+/// the rest of an entry in one block.
+pub const MAX_KEY_BYTES: usize = 24 << 20;
+
+/// Largest item of a run, key and contents together, in bytes: a patch may be a long list of updates.
+pub const MAX_RUN_ITEM_BYTES: usize = 128 << 20;
+
+/// Most child blocks of one item of a catalog run. Its stack is the base and a few patch runs.
+pub const MAX_ITEM_CHILDREN: usize = 4096;
+
+/// Longest separator in a node of a run, in bytes; longer ones are cut.
+pub const MAX_SEPARATOR_BYTES: usize = 1024;
+
+/// Most levels of nodes above the leaves of a run. Each node but a leaf has at least two children.
+pub const MAX_RUN_LEVELS: u8 = 64;

@@ -5,13 +5,19 @@
 //! right checksum, each target also runs its input with the right ones put in. Run by the fuzzer
 //! (`cargo xtask fuzz`), and by a test over the kept corpus.
 
+mod diff;
+mod entry;
 mod log;
 mod pack;
 mod row;
+mod slice;
 
+pub use diff::diff;
+pub use entry::entry;
 pub use log::refs_log;
 pub use pack::{pack_scan, record};
 pub use row::row;
+pub use slice::{chain, slice};
 
 use std::path::Path;
 use tidemark_base::BlockId;
@@ -22,12 +28,16 @@ use tidemark_blockstore::{Node, Superblock, encode_node};
 pub type Target = fn(&[u8]) -> bool;
 
 /// All targets, by name; `fuzz_targets/` has a file and `corpus/` a folder for each.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 10] = [
+    ("chain", chain),
+    ("diff", diff),
+    ("entry", entry),
     ("node", node),
     ("pack_scan", pack_scan),
     ("record", record),
     ("refs_log", refs_log),
     ("row", row),
+    ("slice", slice),
     ("superblock", superblock),
 ];
 

@@ -219,7 +219,7 @@ fn beside(count: usize) {
     let writer = FreshWriter::start(&store);
     let held = Arc::new(AtomicBool::new(true));
     let collector = {
-        let (store, held) = (store.clone(), Arc::clone(&held));
+        let (store, held) = (store, Arc::clone(&held));
         threads::spawn("collector", move || {
             let clock = SystemClock::new();
             let options = GcOptions { sweep: true, ..GcOptions::default() };

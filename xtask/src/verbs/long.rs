@@ -24,7 +24,7 @@ struct LongRun {
     rounds: u32,
 }
 
-const RUNS: [LongRun; 8] = [
+const RUNS: [LongRun; 10] = [
     LongRun {
         name: "kills",
         what: "kill the test runner with SIGKILL; no mongod and no folder of its may stay",
@@ -88,6 +88,22 @@ const RUNS: [LongRun; 8] = [
         target: "power_cut",
         test: "disk_errors::a_disk_error_at_any_operation_loses_nothing_and_the_store_goes_on",
         rounds: 100,
+    },
+    LongRun {
+        name: "live-random",
+        what: "a random workload on a mongod; a copy taken meanwhile and the oplog give its state; a round is a seed",
+        package: "tidemark-oplog",
+        target: "live_random",
+        test: "a_copy_and_the_oplog_give_the_servers_state",
+        rounds: 200,
+    },
+    LongRun {
+        name: "updates",
+        what: "random documents and updates on a mongod; we make the same of them; a round is one of each form",
+        package: "tidemark-oplog",
+        target: "update_model",
+        test: "against_server::a_real_server_makes_the_same_of_random_diffs_and_modifiers",
+        rounds: 50_000,
     },
 ];
 

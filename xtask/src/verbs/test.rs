@@ -14,6 +14,11 @@ pub(crate) fn run() -> Result<()> {
     steps.command("fmt", &format())?;
     steps.work("tidy", tidy::run)?;
     steps.command("clippy", &clippy())?;
+    let agents = ["cargo", "clippy", "--locked", "-p", "tidemark-oplog", "--no-default-features"];
+    steps.command(
+        "oplog as the agent builds it",
+        &Invocation::new(agents.into_iter().chain(["--", "-Dwarnings"])),
+    )?;
     steps.command("docs", &Invocation::from(docs).with("RUSTDOCFLAGS", "-Dwarnings"))?;
     steps.command("tests", &["cargo", "test", "--locked", "--workspace"].into())?;
     steps.summary();

@@ -1,0 +1,54 @@
+//! Beginning a chain: the first, or one behind a resync or a rollback.
+
+use super::refs::{ChainNumber, Tip};
+use super::{Result, SliceStore, StoreError};
+use crate::slice::Link;
+use tidemark_blockstore::{Error, Expect, NewRef, RefChange, Session};
+
+impl SliceStore {
+    /// Begins the first chain after `at`. Durable when it returns. Asking again for the same is answered
+    /// alike, as long as that chain is the present one.
+    ///
+    /// # Errors
+    /// [`StoreError::OtherChain`] if there is one that began elsewhere; failures of the store, after which
+    /// the caller opens a new session and asks again.
+    pub fn start(&self, session: &Session, at: Link) -> Result<Tip> {
+        if let Some(tip) = self.tip()? {
+            return if tip.start == at { Ok(tip) } else { Err(StoreError::OtherChain(Box::new(tip))) };
+        }
+        // There are slices if somebody has removed the tip: their chains' numbers are used up.
+        let last = self.list(&self.names.slices())?.last().map_or(0, |(stored, _)| stored.chain.0);
+        self.set_tip(session, last, at, Expect::Absent)
+    }
+
+    /// Begins a new chain after `at`, behind `from`, which is the present one as the caller knows it; its
+    /// slices stay until they expire. Durable when it returns. Asking again for the same is answered alike.
+    ///
+    /// # Errors
+    /// [`StoreError::OtherChain`] if the present tip is neither `from` nor the one asked for; failures of
+    /// the store, after which the caller opens a new session and asks again.
+    pub fn restart(&self, session: &Session, from: &Tip, at: Link) -> Result<Tip> {
+        let (tip, version) = self.required_tip()?;
+        if tip != *from {
+            let done = from.chain.0.checked_add(1) == Some(tip.chain.0) && tip.start == at;
+            return if done { Ok(tip) } else { Err(StoreError::OtherChain(Box::new(tip))) };
+        }
+        self.set_tip(session, from.chain.0, at, Expect::Version(version))
+    }
+
+    /// Sets the tip to the beginning of the chain after number `last`.
+    fn set_tip(&self, session: &Session, last: u32, at: Link, expect: Expect) -> Result<Tip> {
+        let chain = last.checked_add(1).map(ChainNumber).expect("nobody begins four thousand million chains");
+        let tip = Tip { chain, start: at, link: at };
+        let set = Some(NewRef { roots: Vec::new(), value: tip.encode() });
+        match session.publish(&[RefChange { name: self.names.tip(), expect, set }]) {
+            Ok(_) => Ok(tip),
+            Err(Error::RefConflict { .. }) => match self.tip()? {
+                Some(other) if other == tip => Ok(tip),
+                Some(other) => Err(StoreError::OtherChain(Box::new(other))),
+                None => Err(StoreError::Contended { prefix: self.names.prefix.clone() }),
+            },
+            Err(error) => Err(error.into()),
+        }
+    }
+}
