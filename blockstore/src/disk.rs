@@ -7,7 +7,7 @@
 use crate::buffers;
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -38,6 +38,11 @@ pub enum SyncSite {
     StoreFolder,
     /// The superblock's name: from then on the store is made.
     StoreName,
+    /// A pack as it is found when the index is rebuilt, before its records are indexed: whoever wrote it may
+    /// not have come to sync it.
+    PackFound,
+    /// The directory entries of the packs that are found then.
+    PackFoundEntry,
     /// The absence of the old index and its side files, before a rebuilt one takes its name.
     IndexAside,
     /// The name of a rebuilt index.
@@ -46,7 +51,7 @@ pub enum SyncSite {
 
 impl SyncSite {
     /// All sites.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::PackData,
         Self::PackEntry,
         Self::PackRemoval,
@@ -59,6 +64,8 @@ impl SyncSite {
         Self::Superblock,
         Self::StoreFolder,
         Self::StoreName,
+        Self::PackFound,
+        Self::PackFoundEntry,
         Self::IndexAside,
         Self::IndexRename,
     ];
@@ -162,6 +169,14 @@ pub trait DiskRead: Send + Sync {
     /// # Errors
     /// Those of the operating system.
     fn len_bytes(&self) -> io::Result<u64>;
+
+    /// Whether the file has no name any more, so that only those who have it open keep its space.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    fn is_removed(&self) -> io::Result<bool> {
+        Ok(false)
+    }
 }
 
 /// Reads a whole file.
@@ -245,6 +260,10 @@ impl DiskRead for File {
 
     fn len_bytes(&self) -> io::Result<u64> {
         self.metadata().map(|metadata| metadata.len())
+    }
+
+    fn is_removed(&self) -> io::Result<bool> {
+        self.metadata().map(|metadata| metadata.nlink() == 0)
     }
 }
 

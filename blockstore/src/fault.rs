@@ -1,7 +1,7 @@
 //! A backend that fails on purpose: the n-th call fails, is delayed, or is torn in the middle.
 //!
-//! For tests of everything that stands on a store. Calls that change something are counted; when the count
-//! reaches the chosen one the fault happens, once, or from then on.
+//! For tests of everything that stands on a store. Calls that change something are counted, and those that only
+//! read as well if asked for; when the count reaches the chosen one the fault happens, once, or from then on.
 
 use crate::backend::{Backend, PackWriter, TxnBody};
 use crate::error::{Error, Result};
@@ -36,10 +36,16 @@ pub struct FaultAt {
 
 struct Counter {
     calls: AtomicU64,
+    reads: bool,
     at: FaultAt,
 }
 
 impl Counter {
+    /// Runs a call that only reads.
+    fn run_read<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        if self.reads { self.run(work) } else { work() }
+    }
+
     /// Counts a call; what should happen to it.
     fn next(&self) -> (u64, Option<Fault>) {
         let call = self.calls.fetch_add(1, Ordering::SeqCst) + 1;
@@ -73,12 +79,18 @@ pub struct FaultBackend {
 }
 
 impl FaultBackend {
-    /// Wraps `inner`; its calls are counted from 1.
+    /// Wraps `inner`; its calls that change something are counted from 1.
     pub fn new(inner: Arc<dyn Backend>, at: FaultAt) -> Self {
-        Self { inner, counter: Arc::new(Counter { calls: AtomicU64::new(0), at }) }
+        Self { inner, counter: Arc::new(Counter { calls: AtomicU64::new(0), reads: false, at }) }
     }
 
-    /// How many calls that change something have been made.
+    /// Wraps `inner`; its calls are counted from 1, those too that only read transactions and packs: for races
+    /// in which what was read is acted upon.
+    pub fn counting_reads(inner: Arc<dyn Backend>, at: FaultAt) -> Self {
+        Self { inner, counter: Arc::new(Counter { calls: AtomicU64::new(0), reads: true, at }) }
+    }
+
+    /// How many calls that are counted have been made.
     #[must_use]
     pub fn calls(&self) -> u64 {
         self.counter.calls.load(Ordering::SeqCst)
@@ -91,7 +103,7 @@ impl Backend for FaultBackend {
     }
 
     fn read(&self, body: &mut TxnBody<'_>) -> Result<()> {
-        self.inner.read(body)
+        self.counter.run_read(|| self.inner.read(body))
     }
 
     fn write(&self, body: &mut TxnBody<'_>) -> Result<()> {
@@ -108,7 +120,7 @@ impl Backend for FaultBackend {
     }
 
     fn read_pack(&self, id: PackId, offset: u32, len: u32) -> Result<Option<Vec<u8>>> {
-        self.inner.read_pack(id, offset, len)
+        self.counter.run_read(|| self.inner.read_pack(id, offset, len))
     }
 
     fn remove_pack(&self, id: PackId) -> Result<()> {
@@ -116,7 +128,7 @@ impl Backend for FaultBackend {
     }
 
     fn list_packs(&self) -> Result<Vec<(PackId, u64)>> {
-        self.inner.list_packs()
+        self.counter.run_read(|| self.inner.list_packs())
     }
 
     fn owner(&self) -> OwnerId {

@@ -53,25 +53,24 @@ impl Observer for Quiet {}
 
 /// While others are at work, one part in so many of the time is worked.
 const SHARE_BESIDE_OTHERS: u32 = 5;
+/// Longest rest at once: a piece of work that took very long was waiting for something, not working.
+const LONGEST_REST: Duration = Duration::from_secs(2);
+/// How often a rest asks whether to stop.
+const NAP: Duration = Duration::from_millis(50);
 
 /// Lets others go first: while their sessions are open, work fills one fifth of its time and sleeps for the
-/// rest; alone, it runs at full speed. For collections and checks in the background.
+/// rest; alone, it runs at full speed. For collections and checks in the background, each with its own.
 pub struct Considerate<'a> {
     inner: &'a dyn Observer,
     clock: &'a dyn Clock,
-    /// When the present piece of work began.
-    began: Mutex<Duration>,
+    /// When the present piece of work began; nothing before the first.
+    began: Mutex<Option<Duration>>,
 }
 
 impl<'a> Considerate<'a> {
-    /// Tells `inner` everything, and sleeps in between.
+    /// Tells `inner` everything, and sleeps in between. What `inner` sleeps is not counted as work.
     pub fn new(inner: &'a dyn Observer, clock: &'a dyn Clock) -> Self {
-        Self { inner, clock, began: Mutex::new(clock.monotonic()) }
-    }
-
-    /// Begins a piece of work anew: for who has slept on his own account.
-    pub fn resume(&self) {
-        *self.began.lock().unwrap_or_else(PoisonError::into_inner) = self.clock.monotonic();
+        Self { inner, clock, began: Mutex::new(None) }
     }
 }
 
@@ -85,7 +84,7 @@ impl std::fmt::Debug for Considerate<'_> {
 fn rest_after(worked: Duration, others: Others) -> Duration {
     match others {
         Others::Away => Duration::ZERO,
-        Others::AtWork => worked * (SHARE_BESIDE_OTHERS - 1),
+        Others::AtWork => (worked * (SHARE_BESIDE_OTHERS - 1)).min(LONGEST_REST),
     }
 }
 
@@ -95,10 +94,16 @@ impl Observer for Considerate<'_> {
     }
 
     fn pace(&self, bytes: u64, others: Others) {
+        let began = self.began.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let worked = began.map(|began| self.clock.monotonic().saturating_sub(began));
         self.inner.pace(bytes, others);
-        let mut began = self.began.lock().unwrap_or_else(PoisonError::into_inner);
-        std::thread::sleep(rest_after(self.clock.monotonic().saturating_sub(*began), others));
-        *began = self.clock.monotonic();
+        let mut rest = rest_after(worked.unwrap_or_default(), others);
+        while !rest.is_zero() && !self.cancelled() {
+            let nap = rest.min(NAP);
+            std::thread::sleep(nap);
+            rest -= nap;
+        }
+        *self.began.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.clock.monotonic());
     }
 
     fn cancelled(&self) -> bool {
@@ -115,5 +120,27 @@ mod tests {
         let worked = Duration::from_millis(10);
         assert_eq!(rest_after(worked, Others::AtWork), Duration::from_millis(40));
         assert_eq!(rest_after(worked, Others::Away), Duration::ZERO);
+        assert_eq!(rest_after(Duration::from_secs(60), Others::AtWork), LONGEST_REST);
+    }
+
+    /// Sleeps, as a limit of a rate would: by moving the clock.
+    struct Limited<'a>(&'a tidemark_base::clock::ManualClock);
+
+    impl Observer for Limited<'_> {
+        fn pace(&self, _bytes: u64, _others: Others) {
+            self.0.advance(Duration::from_secs(3600));
+        }
+    }
+
+    #[test]
+    fn what_the_inner_observer_sleeps_is_no_work() {
+        let clock = tidemark_base::clock::ManualClock::default();
+        let limited = Limited(&clock);
+        let considerate = Considerate::new(&limited, &clock);
+        for _ in 0..100 {
+            // Would rest for the longest time each, and this test for minutes.
+            considerate.pace(1, Others::AtWork);
+        }
+        assert_eq!(clock.monotonic(), Duration::from_secs(360_000));
     }
 }

@@ -8,15 +8,21 @@
 use crate::checksum::{checksum, strip};
 use crate::error::{Error, Place, Result};
 use crate::ids::PackId;
-use crate::record::{self, HEADER_LEN_U32, Header};
+use crate::record::{self, HEADER_LEN, HEADER_LEN_U32, Header};
 use crate::superblock::reserved;
 use tidemark_base::StoreId;
 use tidemark_base::codec::{Put, Reader};
+use tidemark_base::limits::{MAX_BLOCK_BYTES, PACK_TARGET_BYTES};
 
 const MAGIC: [u8; 8] = *b"TIDEPACK";
 const VERSION: u32 = 1;
 /// Length of a pack's header, in bytes: where its first record begins.
 pub(crate) const PACK_HEADER_LEN: u32 = 48;
+
+/// The longest pack, in bytes: one record, the largest, may carry it over the length at which it is complete.
+pub(crate) const MAX_PACK_BYTES: u64 = PACK_TARGET_BYTES - 1 + (HEADER_LEN + MAX_BLOCK_BYTES) as u64;
+/// Most records in a pack: nothing but empty blocks.
+pub(crate) const MAX_PACK_RECORDS: u64 = PACK_TARGET_BYTES / HEADER_LEN as u64;
 
 /// The first bytes of a pack.
 pub(crate) fn encode_header(store: StoreId, id: PackId) -> Vec<u8> {

@@ -6,6 +6,7 @@
 
 use crate::codec::{self, Block, BlockRef};
 use crate::error::{Error, Result};
+use crate::gate::Gate;
 use crate::ids::{Epoch, PackId, RefVersion, SessionId};
 use crate::record::Record;
 use crate::state::blocks::{self, BlockRow};
@@ -16,7 +17,7 @@ use crate::writer::{Extent, Writer};
 use rayon::prelude::*;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use tidemark_base::BlockId;
 
 /// How much of a put is worked on at once, in plain bytes. Twice this is the memory a put needs.
@@ -28,10 +29,10 @@ pub struct Session {
     id: SessionId,
     protection: Mutex<Protection>,
     writer: Mutex<Writer>,
-    /// Blocks of this session that are not indexed yet; no place while they are being compressed.
-    pending: Mutex<HashMap<BlockId, Option<BlockRow>>>,
-    /// Held for reading by puts, for writing by what must see all of them finished.
-    puts: RwLock<()>,
+    /// Blocks that are appended and not indexed yet.
+    pending: Mutex<HashMap<BlockId, BlockRow>>,
+    /// Puts at work, for what must be alone.
+    puts: Gate,
     broken: AtomicBool,
     ended: AtomicBool,
 }
@@ -61,7 +62,7 @@ impl Session {
             protection: Mutex::new(Protection { epoch, touched: HashSet::new() }),
             writer: Mutex::default(),
             pending: Mutex::default(),
-            puts: RwLock::new(()),
+            puts: Gate::default(),
             broken: AtomicBool::new(false),
             ended: AtomicBool::new(false),
         }
@@ -81,14 +82,16 @@ impl Session {
 
     /// Puts blocks: those the store has already are protected, the others compressed and appended. Returns
     /// their names in the order given. Durable only after [`Self::sync`]. Blocks until the bytes are handed
-    /// to the backend, and needs about twice 4 MiB (or one larger block) of memory.
+    /// to the backend, and needs about twice 4 MiB (or one larger block) of memory. Works on all threads of
+    /// rayon's pool, but from within one of its tasks on that thread alone: a task that waited for others
+    /// there could be given one that puts as well.
     ///
     /// # Errors
     /// [`Error::TooLarge`], [`Error::BadNode`] before anything was written; [`Error::SessionGone`]; failures
     /// of the backend, after which the session is broken ([`Error::SessionBroken`]).
     pub fn put(&self, blocks: &[BlockRef<'_>]) -> Result<Vec<BlockId>> {
         blocks.iter().try_for_each(BlockRef::check)?;
-        let _putting = self.puts.read().unwrap_or_else(PoisonError::into_inner);
+        let _putting = self.puts.enter();
         self.check_usable()?;
         let mut ids = Vec::with_capacity(blocks.len());
         let outcome = self.put_in_steps(blocks, &mut ids);
@@ -98,12 +101,25 @@ impl Session {
 
     /// Compresses one step while the one before is being appended.
     fn put_in_steps(&self, blocks: &[BlockRef<'_>], ids: &mut Vec<BlockId>) -> Result<()> {
+        let mut claimed = HashSet::new();
+        if rayon::current_thread_index().is_some() {
+            return steps(blocks).try_for_each(|step| {
+                let names: Vec<BlockId> = step.iter().map(BlockRef::id).collect();
+                let fresh = self.claim_missing(&names, &mut claimed)?;
+                let records: Vec<Record> = fresh
+                    .iter()
+                    .filter_map(|&i| Some(codec::encode(*names.get(i)?, *step.get(i)?)))
+                    .collect();
+                ids.extend(names);
+                self.append(&records)
+            });
+        }
         let mut ready: Vec<Record> = Vec::new();
         for step in steps(blocks) {
             let mut prepared = None;
             let mut appended = Ok(());
             rayon::in_place_scope(|scope| {
-                scope.spawn(|_| prepared = Some(self.prepare(step)));
+                scope.spawn(|_| prepared = Some(self.prepare(step, &mut claimed)));
                 appended = self.append(&ready);
             });
             appended?;
@@ -115,36 +131,32 @@ impl Session {
     }
 
     /// Names a step's blocks, and compresses those that the store lacks.
-    fn prepare(&self, step: &[BlockRef<'_>]) -> Result<(Vec<BlockId>, Vec<Record>)> {
+    fn prepare(
+        &self,
+        step: &[BlockRef<'_>],
+        claimed: &mut HashSet<BlockId>,
+    ) -> Result<(Vec<BlockId>, Vec<Record>)> {
         let ids: Vec<BlockId> = step.par_iter().map(BlockRef::id).collect();
-        let fresh = self.claim_missing(&ids)?;
+        let fresh = self.claim_missing(&ids, claimed)?;
         let records =
             fresh.par_iter().filter_map(|&i| Some(codec::encode(*ids.get(i)?, *step.get(i)?))).collect();
         Ok((ids, records))
     }
 
-    /// Which of these blocks must be written: neither in the store nor pending. They are pending from now on.
-    fn claim_missing(&self, ids: &[BlockId]) -> Result<Vec<usize>> {
-        let mut claimed: Vec<usize> = {
-            let mut pending = lock(&self.pending);
-            let mut claimed = Vec::new();
-            for (i, id) in ids.iter().enumerate() {
-                if !pending.contains_key(id) {
-                    pending.insert(*id, None);
-                    claimed.push(i);
-                }
-            }
-            claimed
+    /// Which of these blocks must be written: neither in the store, nor appended, nor `claimed` by this put.
+    /// What another put has just claimed is written twice, one of them garbage: waiting for the other could
+    /// be for ever.
+    fn claim_missing(&self, ids: &[BlockId], claimed: &mut HashSet<BlockId>) -> Result<Vec<usize>> {
+        let mut fresh: Vec<usize> = {
+            let pending = lock(&self.pending);
+            let is_new =
+                |id: &BlockId, claimed: &mut HashSet<_>| !pending.contains_key(id) && claimed.insert(*id);
+            ids.iter().enumerate().filter(|(_, id)| is_new(id, claimed)).map(|(i, _)| i).collect()
         };
-        let wanted: Vec<BlockId> = claimed.iter().filter_map(|&i| ids.get(i).copied()).collect();
-        let kept = self.touch(&wanted)?;
-        let mut pending = lock(&self.pending);
-        for (id, _) in wanted.iter().zip(&kept).filter(|(_, kept)| **kept) {
-            pending.remove(id);
-        }
-        let mut kept = kept.into_iter();
-        claimed.retain(|_| !kept.next().unwrap_or(false));
-        Ok(claimed)
+        let wanted: Vec<BlockId> = fresh.iter().filter_map(|&i| ids.get(i).copied()).collect();
+        let mut kept = self.touch(&wanted)?.into_iter();
+        fresh.retain(|_| !kept.next().unwrap_or(false));
+        Ok(fresh)
     }
 
     /// For each block whether the store has it; if so, it is protected for this session.
@@ -187,7 +199,7 @@ impl Session {
         let mut writer = lock(&self.writer);
         let records = records.iter().map(|record| (&record.header, record.payload.as_slice()));
         let placed = writer.append(&*self.store.backend, self.id, records)?;
-        lock(&self.pending).extend(placed.into_iter().map(|(id, row)| (id, Some(row))));
+        lock(&self.pending).extend(placed);
         if writer.has_full() {
             self.index(&mut writer, Extent::Full)?;
         }
@@ -199,12 +211,11 @@ impl Session {
     /// # Errors
     /// [`Error::SessionGone`]; failures of the backend, after which the session is broken.
     pub fn sync(&self) -> Result<()> {
-        let _alone = self.puts.write().unwrap_or_else(PoisonError::into_inner);
         self.check_usable()?;
-        self.note(self.sync_alone())
+        self.note(self.sync_appended())
     }
 
-    fn sync_alone(&self) -> Result<()> {
+    fn sync_appended(&self) -> Result<()> {
         self.index(&mut lock(&self.writer), Extent::All)
     }
 
@@ -232,16 +243,30 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Missing`] for a finished block that is not there; [`Error::SessionGone`]; failures of the
-    /// backend.
+    /// backend, after which the session is broken.
     pub fn checkpoint(&self, pinned_refs: &[&str], finished: &[BlockId]) -> Result<()> {
-        let _alone = self.puts.write().unwrap_or_else(PoisonError::into_inner);
+        if rayon::current_thread_index().is_some() {
+            return Err(Error::invalid(
+                "a checkpoint waits for the puts at work, which may wait for the task it is in: call it from a \
+                 thread outside of rayon's pool",
+            ));
+        }
+        let _alone = self.puts.close();
         self.check_usable()?;
-        self.note(self.sync_alone())?;
+        self.note(self.sync_appended())?;
         let mut epoch = Epoch(0);
-        self.store.backend.write(&mut |txn| {
+        let moved = self.store.backend.write(&mut |txn| {
             epoch = sessions::checkpoint(txn, self.id, pinned_refs, finished)?;
             Ok(())
-        })?;
+        });
+        match moved {
+            // Refused before anything was changed.
+            Err(e @ (Error::Missing { .. } | Error::NoSuchRef { .. } | Error::Invalid { .. })) => {
+                return Err(e);
+            }
+            // It may have happened: what is known to be protected may be so no longer.
+            moved => self.note(moved)?,
+        }
         *lock(&self.protection) = Protection { epoch, touched: HashSet::new() };
         Ok(())
     }
@@ -274,7 +299,7 @@ impl Session {
     pub fn get(&self, ids: &[BlockId]) -> Vec<Result<Block>> {
         let pending: Vec<Option<BlockRow>> = {
             let pending = lock(&self.pending);
-            ids.iter().map(|id| pending.get(id).copied().flatten()).collect()
+            ids.iter().map(|id| pending.get(id).copied()).collect()
         };
         if pending.iter().all(Option::is_none) {
             return self.store.get(ids);

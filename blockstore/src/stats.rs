@@ -95,48 +95,38 @@ impl Store {
         sizes: &mut HashMap<BlockId, u64>,
         observer: &dyn Observer,
     ) -> Result<u64> {
-        let mut total: u64 = 0;
-        // Depth first: a node waits on the stack with its own size until its children have theirs.
+        // Depth first: a node waits on the stack with its own size until its child nodes have theirs.
         let mut stack: Vec<Visit> = roots.iter().map(|id| (*id, None)).collect();
-        let mut leaves: HashMap<BlockId, u64> = HashMap::new();
         while let Some((id, known)) = stack.pop() {
             if observer.cancelled() {
                 return Err(Error::Cancelled);
             }
             match known {
-                Some((own, children)) => {
-                    let below = children
-                        .iter()
-                        .map(|child| sizes.get(child).or_else(|| leaves.get(child)).copied().unwrap_or(0));
+                Some((own, child_nodes)) => {
+                    let below = child_nodes.iter().filter_map(|child| sizes.get(child).copied());
                     let sum = below.fold(own, u64::saturating_add);
                     sizes.insert(id, sum);
-                    for child in &children {
-                        leaves.remove(child);
-                    }
                 }
                 None if sizes.contains_key(&id) => {}
-                None => self.open_node(id, sizes, &mut leaves, &mut stack)?,
+                None => self.open_block(id, sizes, &mut stack)?,
             }
         }
-        for root in roots {
-            let size = sizes.get(root).or_else(|| leaves.get(root)).copied().unwrap_or(0);
-            total = total.saturating_add(size);
-        }
-        Ok(total)
+        let sizes = roots.iter().filter_map(|root| sizes.get(root).copied());
+        Ok(sizes.fold(0, u64::saturating_add))
     }
 
-    /// Reads a node and puts on the stack what it needs; a leaf's size is noted at once.
-    fn open_node(
+    /// Reads a node and puts on the stack what it needs, its leaves' sizes added to its own; a leaf's size,
+    /// of one that is a root, is noted at once.
+    fn open_block(
         &self,
         id: BlockId,
-        sizes: &HashMap<BlockId, u64>,
-        leaves: &mut HashMap<BlockId, u64>,
+        sizes: &mut HashMap<BlockId, u64>,
         stack: &mut Vec<Visit>,
     ) -> Result<()> {
         let row = self.locate(&[id])?.pop().flatten().ok_or(Error::Missing { id })?;
-        let own = u64::from(row.plain_len);
+        let mut own = u64::from(row.plain_len);
         if row.kind == BlockKind::Leaf {
-            leaves.insert(id, own);
+            sizes.insert(id, own);
             return Ok(());
         }
         let block = self.fetch(id, Some(row), 4)?;
@@ -146,19 +136,21 @@ impl Store {
             problem: e.to_string(),
         })?;
         let children: Vec<BlockId> = node.children().collect();
-        let rows = self.locate(&children)?;
-        for (child, row) in children.iter().zip(rows) {
+        let mut child_nodes = Vec::new();
+        for (child, row) in children.iter().zip(self.locate(&children)?) {
             let row = row.ok_or(Error::Missing { id: *child })?;
             match row.kind {
-                BlockKind::Leaf => drop(leaves.insert(*child, u64::from(row.plain_len))),
-                BlockKind::Node if sizes.contains_key(child) => {}
-                BlockKind::Node => {}
+                BlockKind::Leaf => own = own.saturating_add(u64::from(row.plain_len)),
+                BlockKind::Node => child_nodes.push(*child),
             }
         }
-        let below: Vec<BlockId> =
-            children.iter().filter(|child| !leaves.contains_key(child)).copied().collect();
-        stack.push((id, Some((own, children))));
-        stack.extend(below.into_iter().filter(|child| !sizes.contains_key(child)).map(|child| (child, None)));
+        let unknown: Vec<_> = child_nodes
+            .iter()
+            .filter(|child| !sizes.contains_key(*child))
+            .map(|child| (*child, None))
+            .collect();
+        stack.push((id, Some((own, child_nodes))));
+        stack.extend(unknown);
         Ok(())
     }
 }

@@ -39,6 +39,7 @@ impl CutSizes {
     /// What FastCDC accepts, narrowed to what a block may be.
     const fn is_valid(self) -> bool {
         self.min_bytes >= 64
+            && self.min_bytes <= 1 << 20
             && self.min_bytes <= self.target_bytes
             && self.target_bytes <= self.max_bytes
             && self.target_bytes >= 256
@@ -199,5 +200,27 @@ mod tests {
     fn another_file_is_not_a_store() {
         assert!(matches!(decode(b"hello"), Err(Error::NotAStore { .. })));
         assert!(matches!(decode(b""), Err(Error::NotAStore { .. })));
+    }
+
+    /// The cutter panics on sizes outside of its own limits.
+    #[test]
+    fn sizes_are_accepted_up_to_the_cutters_limits_and_no_further() {
+        let sizes = |min_bytes, target_bytes, max_bytes| CutSizes { min_bytes, target_bytes, max_bytes };
+        for good in [sizes(64, 256, 1024), sizes(1 << 20, 4 << 20, 16 << 20), CutSizes::DEFAULT] {
+            let superblock = Superblock { cut_sizes: good, ..Superblock::new(&mut SeededEntropy::new(1)) };
+            let decoded = decode(&superblock.encode()).unwrap();
+            assert_eq!(decoded.cutter().cut(&[7; 2000]).map(<[u8]>::len).sum::<usize>(), 2000);
+        }
+        for bad in [
+            sizes(62, 256, 1024),
+            sizes(64, 254, 1024),
+            sizes(64, 256, 1022),
+            sizes((1 << 20) + 2, 4 << 20, 16 << 20),
+            sizes(1 << 20, (4 << 20) + 2, 16 << 20),
+            sizes(1 << 20, 4 << 20, (16 << 20) + 2),
+        ] {
+            let superblock = Superblock { cut_sizes: bad, ..Superblock::new(&mut SeededEntropy::new(1)) };
+            assert!(decode(&superblock.encode()).is_err(), "{bad:?}");
+        }
     }
 }

@@ -15,7 +15,6 @@ use crate::store::Store;
 use crate::{node::Node, walk};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::atomic::{AtomicU64, Ordering};
 use tidemark_base::{BlockId, BlockKind};
 
 /// How much is checked of each record.
@@ -80,27 +79,31 @@ impl Store {
         for problem in self.backend.audit()? {
             findings.entry(None).or_default().push(problem);
         }
-        let done = AtomicU64::new(0);
-        let checked: Vec<PackCheck> = rows
-            .par_iter()
-            .map(|(id, pack)| {
-                let checked = self.check_pack(*id, pack, depth, observer)?;
-                let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-                observer.progress(Stage::Verify, done, Some(rows.len() as u64));
-                Ok(checked)
-            })
-            .collect::<Result<_>>()?;
         let mut report = VerifyReport { packs: rows.len() as u64, ..VerifyReport::default() };
-        let mut sound = 0;
-        for pack in checked {
-            report.records += pack.records;
-            report.bytes += pack.bytes;
-            sound += pack.indexed;
-            for (block, problem) in pack.findings {
-                findings.entry(block).or_default().push(problem);
+        let mut indexed = HashMap::new();
+        let mut done = 0;
+        // A few packs at a time: whoever puts or gets meanwhile needs the same threads, and is not let in
+        // before what was begun is done.
+        for part in rows.chunks(rayon::current_num_threads()) {
+            let checked: Vec<PackCheck> = part
+                .par_iter()
+                .map(|(id, pack)| self.check_pack(*id, pack, depth, observer))
+                .collect::<Result<_>>()?;
+            let mut bytes = 0;
+            for ((id, _), pack) in part.iter().zip(checked) {
+                report.records += pack.records;
+                bytes += pack.bytes;
+                indexed.insert(*id, pack.indexed);
+                for (block, problem) in pack.findings {
+                    findings.entry(block).or_default().push(problem);
+                }
             }
+            report.bytes += bytes;
+            done += part.len() as u64;
+            observer.progress(Stage::Verify, done, Some(rows.len() as u64));
+            observer.pace(bytes, self.others(None)?);
         }
-        self.check_index(sound, &mut findings)?;
+        self.check_index(&indexed, observer, &mut findings)?;
         self.check_refs(observer, &mut findings, &mut report)?;
         Ok(report)
     }
@@ -150,7 +153,6 @@ impl Store {
     ) -> Result<PackCheck> {
         let mut check = PackCheck::default();
         let read = |offset, len| self.backend.read_pack(id, offset, len);
-        let others = self.others(None)?;
         let header = read(0, pack::PACK_HEADER_LEN)?.unwrap_or_default();
         if let Err(e) = pack::check_header(&header, self.superblock().store, id) {
             check.findings.push((None, e.to_string()));
@@ -167,7 +169,6 @@ impl Store {
                 }
                 Scanned::Record { place, header } => {
                     let bytes = read(place.offset, HEADER_LEN_U32 + header.stored_len)?.unwrap_or_default();
-                    observer.pace(bytes.len() as u64, others);
                     check.records += 1;
                     check.bytes += bytes.len() as u64;
                     let payload = bytes.get(HEADER_LEN..).unwrap_or_default();
@@ -218,36 +219,50 @@ impl Store {
         Ok(())
     }
 
-    /// Finds index rows that point to no record. `sound` is how many point to one.
-    fn check_index(&self, sound: u64, findings: &mut Findings) -> Result<()> {
-        let mut total = 0;
+    /// Finds index rows that point to no record: looks closely at the packs to which more rows point than
+    /// were found to point to a record, by pack in `indexed`.
+    fn check_index(
+        &self,
+        indexed: &HashMap<PackId, u64>,
+        observer: &dyn Observer,
+        findings: &mut Findings,
+    ) -> Result<()> {
+        let mut rows: HashMap<PackId, u64> = HashMap::new();
         self.backend.read(&mut |txn| {
-            total = 0;
-            blocks::for_each(txn, |_, _| {
-                total += 1;
+            rows.clear();
+            blocks::for_each(txn, |_, row| {
+                *rows.entry(row.place.pack).or_default() += 1;
                 Ok(())
             })
         })?;
-        if total == sound {
+        rows.retain(|pack, rows| *rows > indexed.get(pack).copied().unwrap_or(0));
+        if rows.is_empty() {
             return Ok(());
         }
         let mut ids = Vec::new();
         self.backend.read(&mut |txn| {
             ids.clear();
-            blocks::for_each(txn, |id, _| {
-                ids.push(id);
+            blocks::for_each(txn, |id, row| {
+                if rows.contains_key(&row.place.pack) {
+                    ids.push(id);
+                }
                 Ok(())
             })
         })?;
         for batch in ids.chunks(256) {
+            if observer.cancelled() {
+                return Err(Error::Cancelled);
+            }
+            let mut bytes = 0;
             for (id, block) in batch.iter().zip(self.get(batch)) {
-                // A collection may have removed the block meanwhile.
-                if let Err(e) = block
-                    && !matches!(e, Error::Missing { .. })
-                {
-                    findings.entry(Some(*id)).or_default().push(e.to_string());
+                match block {
+                    Ok(block) => bytes += block.bytes().len() as u64,
+                    // A collection may have removed the block meanwhile.
+                    Err(Error::Missing { .. }) => {}
+                    Err(e) => findings.entry(Some(*id)).or_default().push(e.to_string()),
                 }
             }
+            observer.pace(bytes, self.others(None)?);
         }
         Ok(())
     }

@@ -5,6 +5,13 @@
 //! named by their contents, so that seeds which are there already are not written twice. What the fuzzer
 //! itself finds is kept only if it has found a mistake.
 
+#[path = "seed_corpus/dumps.rs"]
+mod dumps;
+#[path = "seed_corpus/head.rs"]
+mod head;
+#[path = "seed_corpus/runs.rs"]
+mod runs;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::path::Path;
@@ -32,7 +39,12 @@ fn main() -> Done {
     keep_rows(here, &store.join("index.db"))?;
     keep_slices(here)?;
     keep_entries(here)?;
-    keep_updates(here)
+    keep_updates(here)?;
+    head::keep_keys(here)?;
+    head::keep_patches(here)?;
+    runs::keep_runs(here)?;
+    dumps::keep_archives(here)?;
+    dumps::keep_metadata(here)
 }
 
 /// One record of each kind, codec and emptiness, and the plain bytes of nodes.

@@ -6,17 +6,25 @@
 //! (`cargo xtask fuzz`), and by a test over the kept corpus.
 
 mod diff;
+mod dump;
 mod entry;
+mod key;
 mod log;
 mod pack;
+mod patch;
 mod row;
+mod run;
 mod slice;
 
 pub use diff::diff;
+pub use dump::{archive, metadata};
 pub use entry::entry;
+pub use key::key;
 pub use log::refs_log;
 pub use pack::{pack_scan, record};
+pub use patch::patch;
 pub use row::row;
+pub use run::{run_leaf, run_node, run_tree};
 pub use slice::{chain, slice};
 
 use std::path::Path;
@@ -28,15 +36,22 @@ use tidemark_blockstore::{Node, Superblock, encode_node};
 pub type Target = fn(&[u8]) -> bool;
 
 /// All targets, by name; `fuzz_targets/` has a file and `corpus/` a folder for each.
-pub const TARGETS: [(&str, Target); 10] = [
+pub const TARGETS: [(&str, Target); 17] = [
+    ("archive", archive),
     ("chain", chain),
     ("diff", diff),
     ("entry", entry),
+    ("key", key),
+    ("metadata", metadata),
     ("node", node),
     ("pack_scan", pack_scan),
+    ("patch", patch),
     ("record", record),
     ("refs_log", refs_log),
     ("row", row),
+    ("run_leaf", run_leaf),
+    ("run_node", run_node),
+    ("run_tree", run_tree),
     ("slice", slice),
     ("superblock", superblock),
 ];

@@ -3,6 +3,21 @@
 //! Used by the daemon, which applies oplog and takes snapshots, and by whoever exports. Everything lies in
 //! the blockstore; the state here is what can be thrown away. Synchronous and clock-free.
 
+pub mod catalog;
+mod delta;
+mod divergence;
 pub mod dump;
+mod error;
+pub mod export;
+pub mod head;
+pub mod import;
 pub mod key;
 pub mod patch;
+pub mod root;
+pub mod run;
+pub mod snapshot;
+pub mod stack;
+pub mod state;
+
+pub use divergence::{Divergence, What};
+pub use error::{HeadError, Result};

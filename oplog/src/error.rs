@@ -22,13 +22,26 @@ pub enum EntryProblem {
     #[error(transparent)]
     Bson(#[from] CodecError),
     /// A field is missing or of the wrong type.
-    #[error("field '{field}' is missing or has the wrong type")]
+    #[error(
+        "field '{field}' is missing, or of a type that is not known; resync, with a newer Tidemark if there is one"
+    )]
     Field {
         /// The field's name.
         field: &'static str,
     },
+    /// A field that has a meaning is there more than once, and readers could take it for different things.
+    #[error(
+        "field '{field}' is there more than once, which no server writes; the replica set must be resynced"
+    )]
+    Repeated {
+        /// The field's name.
+        field: &'static str,
+    },
+    /// It belongs to a tenant (`tid`), whose namespaces are not those of others.
+    #[error("it belongs to a tenant of a serverless cluster ('tid'), and such clusters are not supported")]
+    Tenant,
     /// Its `v` is not 2.
-    #[error("oplog format version {found} is not known")]
+    #[error("oplog format version {found} is not known to this version of Tidemark; resync with a newer one")]
     Version {
         /// The version found.
         found: i64,
@@ -36,19 +49,19 @@ pub enum EntryProblem {
     /// Its `op` is not known: it may change data in a way that would be missed.
     #[error("operation type '{op}' is not known to this version of Tidemark; resync with a newer one")]
     UnknownOperation {
-        /// The type.
+        /// The type, escaped.
         op: String,
     },
     /// Its command is not known: it may change data in a way that would be missed.
     #[error("command '{command}' is not known to this version of Tidemark; resync with a newer one")]
     UnknownCommand {
-        /// The command's name.
+        /// The command's name, escaped.
         command: String,
     },
     /// Its command changes data in a way that the oplog does not describe.
     #[error("command '{command}' cannot be followed from the oplog: {why}; the replica set must be resynced")]
     NeedsResync {
-        /// The command's name.
+        /// The command's name, escaped.
         command: String,
         /// Why it cannot be followed.
         why: &'static str,
@@ -59,9 +72,12 @@ pub enum EntryProblem {
     /// The update is not understood.
     #[error(transparent)]
     Update(#[from] UpdateError),
-    /// The parts of a transaction do not fit together.
-    #[error("transaction: {0}")]
+    /// A step of a transaction contradicts itself, or what came before it.
+    #[error("transaction: {0}; the replica set must be resynced, with a newer Tidemark if there is one")]
     Transaction(String),
+    /// A transaction is decided of which an earlier entry is not held: operations are lost.
+    #[error("transaction: {0}; operations are lost, and the replica set must be resynced")]
+    LostPart(String),
     /// Operations are nested too deep.
     #[error("applyOps nests more than {limit} levels deep")]
     TooDeep {
@@ -76,11 +92,15 @@ impl EntryError {
         Self { at, problem: problem.into() }
     }
 
-    /// What the caller should do: all of these are of the input, and stay.
+    /// What the caller should do: all of these are of the input, and stay. What no server writes is
+    /// [`ErrorKind::Corrupt`], and so is a log that has lost entries.
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
         match self.problem {
-            EntryProblem::Bson(_) | EntryProblem::Field { .. } => ErrorKind::Corrupt,
+            EntryProblem::Bson(_)
+            | EntryProblem::Field { .. }
+            | EntryProblem::Repeated { .. }
+            | EntryProblem::LostPart(_) => ErrorKind::Corrupt,
             _ => ErrorKind::Invalid,
         }
     }

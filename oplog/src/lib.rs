@@ -11,10 +11,10 @@ pub mod chain;
 pub mod entry;
 pub mod filter;
 pub mod names;
-pub mod transactions;
 pub mod slice;
 #[cfg(feature = "store")]
 pub mod store;
+pub mod transactions;
 pub mod update;
 
 mod error;

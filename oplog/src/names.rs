@@ -1,8 +1,10 @@
-//! Names of databases and collections, and which of them a backup holds.
+//! Names of databases and collections: which there can be, and where they are split.
 //!
-//! Names come from servers, uploaded slices and users alike, and end up in file names and refs: what mongod
-//! itself refuses is refused wherever a name comes in. Reference: MongoDB's "Restrictions on Database Names"
-//! and `NamespaceString`, and the list of system collections in the project's oplog reference.
+//! Names come from servers, uploaded slices and users alike, and end up in file names and messages: what
+//! mongod itself refuses is refused wherever a name comes in. What it accepts is accepted, line breaks and
+//! other control characters among it: whoever shows a name, or names a file after it, escapes it. Reference:
+//! MongoDB's "Restrictions on Database Names" and `NamespaceString`, and a 6.0.5 server that was asked. Which
+//! names a backup holds is not decided here but by [`crate::filter`].
 
 #![warn(clippy::indexing_slicing)]
 
@@ -12,7 +14,7 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("'{name}' is no namespace: {why}")]
 pub struct NameError {
-    /// The name, escaped and cut to 120 characters.
+    /// The name, cut to 120 characters and escaped.
     pub name: String,
     /// What is wrong with it.
     pub why: &'static str,

@@ -18,7 +18,7 @@ use std::time::Duration;
 use tidemark_base::{BlockId, Clock as _, SystemClock, threads};
 use tidemark_benches::{Stopwatch, keep, peak_rss_mib, reset_peak_rss};
 use tidemark_blockstore::{
-    BlockRef, Considerate, Expect, GcOptions, Header, LocalBackend, NewRef, Observer, Others, Quiet,
+    BlockRef, Considerate, Expect, GcOptions, Header, LocalBackend, NewRef, Observer, Others,
     RECORD_HEADER_LEN, RefChange, Session, Stage, Store, encode_node,
 };
 use tidemark_testkit::generate::orders::Orders;
@@ -223,7 +223,7 @@ fn beside(count: usize) {
         threads::spawn("collector", move || {
             let clock = SystemClock::new();
             let options = GcOptions { sweep: true, ..GcOptions::default() };
-            store.collect(options, &Held { held, inner: Considerate::new(&Quiet, &clock) }).unwrap();
+            store.collect(options, &Considerate::new(&Held(held), &clock)).unwrap();
         })
         .unwrap()
     };
@@ -253,18 +253,13 @@ fn beside(count: usize) {
 }
 
 /// Holds a collection still while told to.
-struct Held<'a> {
-    held: Arc<AtomicBool>,
-    inner: Considerate<'a>,
-}
+struct Held(Arc<AtomicBool>);
 
-impl Observer for Held<'_> {
-    fn pace(&self, bytes: u64, others: Others) {
-        self.inner.pace(bytes, others);
-        while self.held.load(Ordering::SeqCst) {
+impl Observer for Held {
+    fn pace(&self, _bytes: u64, _others: Others) {
+        while self.0.load(Ordering::SeqCst) {
             std::thread::sleep(Duration::from_millis(1));
         }
-        self.inner.resume();
     }
 }
 

@@ -90,12 +90,14 @@ impl Execution<'_> {
         Ok(false)
     }
 
-    /// Deletes packs in which nothing was ever indexed: those whose writing failed.
+    /// Deletes packs in which nothing was ever indexed: those whose writing failed. Those that this collection
+    /// has emptied hold nothing either, but wait for the next.
     fn delete_unindexed(&mut self) -> Result<()> {
         let mut ids = Vec::new();
         self.store.backend.read(&mut |txn| {
             let all = packs::all(txn)?.into_iter();
-            ids = all.filter(|(_, pack)| is_waiting(pack) && pack.records == 0).map(|(id, _)| id).collect();
+            let may_go = |pack: &PackRow| pack.records == 0 && collect::is_deletable(pack, self.begun.cycle);
+            ids = all.filter(|(_, pack)| may_go(pack)).map(|(id, _)| id).collect();
             Ok(())
         })?;
         self.delete_all(&ids)

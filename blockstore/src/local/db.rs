@@ -89,9 +89,12 @@ impl Db {
         let run = |sql| connection.prepare_cached(sql).and_then(|mut statement| statement.execute([]));
         run("BEGIN DEFERRED").map_err(failed("beginning to read"))?;
         let result = body(&mut SqlTxn::reading(&connection));
-        run("ROLLBACK").map_err(failed("ending a read"))?;
-        lock(&self.readers).push(connection);
-        result
+        // If this fails the connection is not used again; what the body met comes first.
+        let ended = run("ROLLBACK").map_err(failed("ending a read"));
+        if ended.is_ok() {
+            lock(&self.readers).push(connection);
+        }
+        result.and(ended.map(drop))
     }
 
     pub(super) fn write(&self, body: &mut TxnBody<'_>) -> Result<()> {
@@ -99,6 +102,7 @@ impl Db {
         if !self.relaxed.load(Ordering::SeqCst) {
             return self.write_on(&connection, CommitPoint::After, body);
         }
+        set_level(&connection, "FULL")?;
         // SQLite syncs nothing for a transaction that changes nothing, and writing a row as it was is none:
         // a number of its own makes sure that this one does.
         let failed = || failed("making earlier commits durable");
@@ -114,29 +118,25 @@ impl Db {
     }
 
     /// Commits without waiting for the disk; the next commit of [`Self::write`] takes it along, since both
-    /// stand in one write-ahead log.
+    /// stand in one write-ahead log. However this ends, that one also waits for the disk again.
     pub(super) fn write_relaxed(&self, body: &mut TxnBody<'_>) -> Result<()> {
         let connection = lock(&self.writer);
         self.relaxed.store(true, Ordering::SeqCst);
-        let set =
-            |level| connection.pragma_update(None, "synchronous", level).map_err(failed("setting it up"));
-        set("NORMAL")?;
-        let outcome = self.write_on(&connection, CommitPoint::AfterRelaxed, body);
-        set("FULL")?;
-        outcome
+        set_level(&connection, "NORMAL")?;
+        self.write_on(&connection, CommitPoint::AfterRelaxed, body)
     }
 
     fn write_on(&self, connection: &Connection, after: CommitPoint, body: &mut TxnBody<'_>) -> Result<()> {
         connection.execute_batch("BEGIN IMMEDIATE").map_err(failed("beginning to write"))?;
+        let open = OpenTransaction(connection);
         let mut txn = SqlTxn { connection, journal: Some(&self.journal), journalled: false };
         let outcome = (|| {
             body(&mut txn)?;
             self.tell(CommitPoint::Before)?;
             connection.execute_batch("COMMIT").map_err(failed("committing"))
         })();
+        drop(open);
         if let Err(e) = outcome {
-            // After some failures SQLite has rolled back already; then this one has nothing to do.
-            let _ = connection.execute_batch("ROLLBACK");
             if txn.journalled {
                 // The caller will read that the publish did not happen: it must not come true when the store
                 // is next opened. If this fails as well, it still may, until a publish or a collection.
@@ -173,6 +173,13 @@ impl Db {
         checked().map_err(failed("checking itself"))
     }
 
+    /// Moves everything into the one file of the database, as far as nobody else has it open.
+    pub(super) fn fold(&self) -> Result<()> {
+        let connection = lock(&self.writer);
+        let folded = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        folded.map_err(failed("moving its log into it"))
+    }
+
     /// How rows and `refs.log` differ, if they do.
     pub(super) fn compare_with_log(&self) -> Result<Option<String>> {
         let mut difference = None;
@@ -185,8 +192,25 @@ impl Db {
     }
 }
 
-/// A panic in another thread can't have left a connection half-used: its transaction is rolled back by the
-/// next BEGIN failing, which is reported; so poisoning adds nothing.
+/// How far a commit waits for the disk: see `synchronous` at the head of this file.
+fn set_level(connection: &Connection, level: &str) -> Result<()> {
+    connection.pragma_update(None, "synchronous", level).map_err(failed("setting it up"))
+}
+
+/// A transaction that may write: rolled back if it is not committed when this is dropped, also by a panic.
+struct OpenTransaction<'a>(&'a Connection);
+
+impl Drop for OpenTransaction<'_> {
+    fn drop(&mut self) {
+        // After a commit there is none, nor after some failures, when SQLite has rolled back already.
+        if !self.0.is_autocommit() {
+            let _ = self.0.execute_batch("ROLLBACK");
+        }
+    }
+}
+
+/// A panic in another thread leaves no connection half-used: its transaction was rolled back on the way; so
+/// poisoning adds nothing.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

@@ -115,10 +115,12 @@ impl Journal {
     /// Appends the record of a publish and makes it durable; the transaction commits its position.
     pub(super) fn append(&self, txn: &mut dyn Txn, publish: &[u8]) -> Result<()> {
         let mut position = self.position(txn)?;
-        let longest = self.rewrite_from_bytes.max(REWRITE_FACTOR * position.checkpoint_len_bytes);
-        if position.len_bytes > longest {
-            let (refs, version) = self.read()?.refs_at(position.len_bytes);
-            position = match self.rewrite(position.generation + 1, &refs, version) {
+        let longest = REWRITE_FACTOR.saturating_mul(position.checkpoint_len_bytes);
+        if position.len_bytes > self.rewrite_from_bytes.max(longest) {
+            // By the rows, which this publish has not changed yet. The log may have been damaged since it was
+            // read, and what stands behind the damage would be lost.
+            let (refs, version) = (current(txn)?, meta::load(txn)?.last_version);
+            position = match self.rewrite(next_generation(position.generation)?, &refs, version) {
                 // Too many refs for a checkpoint: the log goes on growing until some are deleted.
                 Err(Error::Invalid { .. }) => position,
                 rewritten => rewritten?,
@@ -135,7 +137,7 @@ impl Journal {
         file.write_at(position.len_bytes, &record).map_err(self.failed("appending to"))?;
         file.sync(SyncSite::LogRecord).map_err(self.failed("syncing"))?;
         position.chain = chain;
-        position.len_bytes += record.len() as u64;
+        position.len_bytes = position.len_bytes.saturating_add(record.len() as u64);
         store(txn, &position)
     }
 
@@ -193,7 +195,7 @@ impl Journal {
             (Ok(_), None) => return Ok(Settled::RowsStale),
             // A lost or damaged log is written anew from rows that are whole.
             (Err(e), Some(position)) if is_lost(&e) => {
-                return self.renew(txn, position.generation + 1, &rows, version);
+                return self.renew(txn, position.generation, &rows, version);
             }
             (Err(e), _) => return Err(e),
         };
@@ -201,7 +203,7 @@ impl Journal {
         let (logged, logged_version) = if generation == position.generation {
             if !log.has_position(&position) {
                 // Damage before the committed end. The rows reach further than the log.
-                return self.renew(txn, generation + 1, &rows, version);
+                return self.renew(txn, generation, &rows, version);
             }
             log.refs_at(position.len_bytes)
         } else {
@@ -216,7 +218,7 @@ impl Journal {
         }
         if logged_version < version {
             // An old copy of the log.
-            return self.renew(txn, position.generation.max(generation) + 1, &rows, version);
+            return self.renew(txn, position.generation.max(generation), &rows, version);
         }
         Ok(Settled::RowsStale)
     }
@@ -227,6 +229,14 @@ impl Journal {
             Ok(log) => log,
             Err(e) => return Ok(Some(e.to_string())),
         };
+        match self.compare_with(&log, txn) {
+            // A row is damaged.
+            Err(e @ Error::BadRow { .. }) => Ok(Some(e.to_string())),
+            compared => compared,
+        }
+    }
+
+    fn compare_with(&self, log: &Log, txn: &mut dyn Txn) -> Result<Option<String>> {
         let position = self.position(txn)?;
         if !log.has_position(&position) {
             let why = log.tail.as_ref().map_or_else(|| "it is too short".into(), ToString::to_string);
@@ -261,7 +271,7 @@ impl Journal {
             _ => return Ok(Settled::RowsStale),
         }
         let (after, after_version) = log.refs_at(u64::MAX);
-        if after_version.0 != version.0 + 1 {
+        if Some(after_version.0) != version.0.checked_add(1) {
             return Ok(Settled::Agreed);
         }
         for root in after.values().flat_map(|found| &found.roots) {
@@ -284,6 +294,7 @@ impl Journal {
         Ok(Settled::Advanced)
     }
 
+    /// Writes the log anew from the rows, behind this generation.
     fn renew(
         &self,
         txn: &mut dyn Txn,
@@ -291,10 +302,15 @@ impl Journal {
         rows: &Refs,
         version: crate::RefVersion,
     ) -> Result<Settled> {
-        let position = self.rewrite(generation, rows, version)?;
+        let position = self.rewrite(next_generation(generation)?, rows, version)?;
         store(txn, &position)?;
         Ok(Settled::LogRewritten)
     }
+}
+
+/// The number of the next rewriting.
+fn next_generation(generation: u64) -> Result<u64> {
+    row::next(generation, "refs.log's count of its rewritings")
 }
 
 /// The refs as the rows have them.

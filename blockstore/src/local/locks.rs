@@ -3,7 +3,7 @@
 //! That is all the store knows about liveness: no clocks, no heartbeats, no process ids.
 
 use super::names;
-use crate::disk::Folder;
+use crate::disk::{DiskRead as _, Folder};
 use crate::error::{Error, Result};
 use crate::ids::OwnerId;
 use std::fs::{File, TryLockError};
@@ -26,6 +26,16 @@ fn open(path: &Path) -> Result<File> {
 
 fn path(folder: &Folder, name: &str) -> PathBuf {
     folder.root.join(names::LOCKS).join(name)
+}
+
+/// What the name of an opening's lock file begins with; its id follows, as 32 hexadecimal digits.
+const OWNER: &str = "owner-";
+
+/// The opening that a lock file's name stands for.
+fn parse_owner(name: &str) -> Option<OwnerId> {
+    let digits = name.strip_prefix(OWNER)?;
+    let id = OwnerId(u128::from_str_radix(digits, 16).ok()?.to_be_bytes());
+    (id.to_string() == digits).then_some(id)
 }
 
 /// A file that is locked as long as this lives. Its end unlocks it rather than only closing it: a process
@@ -95,11 +105,27 @@ impl OwnerLock {
         let mut id = [0; 16];
         entropy.fill(&mut id);
         let id = OwnerId(id);
-        let path = path(folder, &format!("owner-{id}"));
-        let file = open(&path)?;
-        // Nobody else knows the id yet, so this cannot wait.
-        file.lock().map_err(|e| Error::io("locking", &path, e))?;
-        Ok(Self { id, folder: folder.clone(), path, _file: Locked(file) })
+        let path = path(folder, &format!("{OWNER}{id}"));
+        loop {
+            let file = open(&path)?;
+            // Waits at most for one who looks whether this is dead.
+            file.lock().map_err(|e| Error::io("locking", &path, e))?;
+            // And who, if it came between the two steps, has found that it is.
+            if !file.is_removed().map_err(|e| Error::io("locking", &path, e))? {
+                return Ok(Self { id, folder: folder.clone(), path, _file: Locked(file) });
+            }
+        }
+    }
+
+    /// Removes the files of openings that are dead. Those that had sessions go when these end; this is for
+    /// the others. One that cannot be removed harms nobody.
+    pub(super) fn remove_dead(&self) {
+        let Ok(entries) = std::fs::read_dir(self.folder.path(names::LOCKS)) else { return };
+        for entry in entries.flatten() {
+            if let Some(owner) = entry.file_name().to_str().and_then(parse_owner) {
+                let _ = self.is_alive(owner);
+            }
+        }
     }
 
     pub(super) const fn id(&self) -> OwnerId {
@@ -111,7 +137,7 @@ impl OwnerLock {
         if owner == self.id {
             return Ok(true);
         }
-        let path = path(&self.folder, &format!("owner-{owner}"));
+        let path = path(&self.folder, &format!("{OWNER}{owner}"));
         let file = match File::options().write(true).open(&path) {
             Ok(file) => file,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(false),
@@ -119,7 +145,8 @@ impl OwnerLock {
         };
         match file.try_lock() {
             Ok(()) => {
-                // Ids are never reused, so nobody can take this name between the lock and the removal.
+                // Ids are never reused, so nobody takes this name between the lock and the removal; who has just
+                // made the file and waits for the lock makes it again.
                 let _ = std::fs::remove_file(&path);
                 Ok(false)
             }

@@ -88,6 +88,7 @@ impl Backend for LocalBackend {
     }
 
     fn read(&self, body: &mut TxnBody<'_>) -> Result<()> {
+        self.packs.note_look();
         self.db.read(body)
     }
 
@@ -124,7 +125,9 @@ impl Backend for LocalBackend {
     }
 
     fn lock_collection(&self) -> Result<Box<dyn Send>> {
-        Ok(Box::new(locks::lock_collection(&self.folder)?))
+        let guard = locks::lock_collection(&self.folder)?;
+        self.owner.remove_dead();
+        Ok(Box::new(guard))
     }
 
     fn audit(&self) -> Result<Vec<String>> {

@@ -193,6 +193,21 @@ fn judge(folder: &Folder, superblock: &Superblock, db: &db::Db, settled: Settled
         let why = "it is older than refs.log, or lacks refs".into();
         return Ok(Some(Unfit { why, known: Known::default() }));
     }
+    // Its refs are those of the log, or it would not have come to this.
+    let known = |next_pack| Known { refs: true, next_pack, ..Known::default() };
+    match misfit(folder, superblock, db) {
+        Ok(None) => Ok(None),
+        Ok(Some((why, next_pack))) => Ok(Some(Unfit { why, known: known(next_pack) })),
+        // The row of a pack is damaged; that of the counters may be sound.
+        Err(e) if is_lost(&e) => {
+            Ok(Some(Unfit { why: e.to_string(), known: known(next_pack(db).unwrap_or_default()) }))
+        }
+        Err(e) => Err(e),
+    }
+}
+
+/// How the index does not fit the packs, if it does not, and the next pack's id.
+fn misfit(folder: &Folder, superblock: &Superblock, db: &db::Db) -> Result<Option<(String, PackId)>> {
     // The packs are listed between two looks at the rows: others may be at work.
     let packs = Packs::new(folder.clone());
     let before = pack_table(db)?;
@@ -217,8 +232,16 @@ fn judge(folder: &Folder, superblock: &Superblock, db: &db::Db, settled: Settled
     } else {
         return Ok(None);
     };
-    // Its refs are those of the log, or it would not have come to this.
-    Ok(Some(Unfit { why, known: Known { refs: true, next_pack: after.next_pack, ..Known::default() } }))
+    Ok(Some((why, after.next_pack)))
+}
+
+fn next_pack(db: &db::Db) -> Result<PackId> {
+    let mut next = PackId::default();
+    db.read(&mut |txn| {
+        next = meta::load(txn)?.next_pack;
+        Ok(())
+    })?;
+    Ok(next)
 }
 
 /// An index that must be rebuilt.

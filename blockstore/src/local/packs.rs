@@ -11,16 +11,21 @@ use crate::pack;
 use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tidemark_base::StoreId;
 
-/// How many packs are kept open for reading.
-const OPEN_PACKS: usize = 256;
+/// How many packs are kept open for reading. Another process may remove them, and while they are open here
+/// their space does not come back: this many packs are 4 GiB.
+const OPEN_PACKS: usize = 64;
+/// After so many looks at the store, open packs that another process has removed are closed.
+const CLOSE_REMOVED_EVERY: u32 = 64;
 
 /// Access to the pack files.
 pub(super) struct Packs {
     folder: Folder,
     open: Mutex<HashMap<PackId, Arc<dyn DiskRead>>>,
+    looks: AtomicU32,
 }
 
 fn file_name(id: PackId) -> String {
@@ -37,7 +42,7 @@ fn parse_name(name: &str) -> Option<PackId> {
 
 impl Packs {
     pub(super) fn new(folder: Folder) -> Self {
-        Self { folder, open: Mutex::new(HashMap::new()) }
+        Self { folder, open: Mutex::default(), looks: AtomicU32::new(0) }
     }
 
     fn dir(&self) -> PathBuf {
@@ -60,6 +65,7 @@ impl Packs {
     }
 
     pub(super) fn read(&self, id: PackId, offset: u32, len: u32) -> Result<Option<Vec<u8>>> {
+        self.note_look();
         let Some(file) = self.file(id)? else { return Ok(None) };
         let bytes = file.read_at(u64::from(offset), len as usize);
         bytes.map_err(|e| Error::io("reading", self.path(id), e))
@@ -75,12 +81,23 @@ impl Packs {
             Err(e) => return Err(Error::io("opening", self.path(id), e)),
         };
         let mut cache = self.cache();
+        close_removed(&mut cache);
         if cache.len() >= OPEN_PACKS {
             // Reads of one time cluster in few packs: starting over is as good as keeping track.
             cache.clear();
         }
-        cache.insert(id, Arc::clone(&file));
+        // Removed since it was opened: who removes it here takes it out of the cache after that.
+        if !is_removed(&*file) {
+            cache.insert(id, Arc::clone(&file));
+        }
         Ok(Some(file))
+    }
+
+    /// Called whenever something of the store is read, whether from a pack or from the index.
+    pub(super) fn note_look(&self) {
+        if self.looks.fetch_add(1, Ordering::Relaxed) % CLOSE_REMOVED_EVERY == CLOSE_REMOVED_EVERY - 1 {
+            close_removed(&mut self.cache());
+        }
     }
 
     /// Whether the file is what its name says and of this store.
@@ -90,14 +107,29 @@ impl Packs {
     }
 
     pub(super) fn remove(&self, id: PackId) -> Result<()> {
-        self.cache().remove(&id);
         let path = self.path(id);
         match self.folder.disk.remove(&path) {
             Ok(()) => {}
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
             Err(e) => return Err(Error::io("removing", path, e)),
         }
+        // Only now: until its name is gone, a reader may open it again.
+        self.cache().remove(&id);
         let synced = self.folder.disk.sync_dir(&self.dir(), SyncSite::PackRemoval);
+        synced.map_err(|e| Error::io("syncing", self.dir(), e))
+    }
+
+    /// Makes a pack durable as it is, whoever wrote it.
+    pub(super) fn sync_found(&self, id: PackId) -> Result<()> {
+        let path = self.path(id);
+        let failed = |e| Error::io("syncing", &path, e);
+        let mut file = self.folder.disk.open_write(&path).map_err(failed)?;
+        file.sync(SyncSite::PackFound).map_err(failed)
+    }
+
+    /// Makes the existence of all packs durable.
+    pub(super) fn sync_found_entries(&self) -> Result<()> {
+        let synced = self.folder.disk.sync_dir(&self.dir(), SyncSite::PackFoundEntry);
         synced.map_err(|e| Error::io("syncing", self.dir(), e))
     }
 
@@ -105,6 +137,16 @@ impl Packs {
         let files = self.folder.disk.list(&self.dir()).map_err(|e| Error::io("listing", self.dir(), e))?;
         Ok(files.into_iter().filter_map(|(name, len)| Some((parse_name(&name)?, len))).collect())
     }
+}
+
+/// Whether a file has lost its name; not if that cannot be told.
+fn is_removed(file: &dyn DiskRead) -> bool {
+    file.is_removed().unwrap_or(false)
+}
+
+/// Closes the packs whose files were removed, so that their space comes back.
+fn close_removed(cache: &mut HashMap<PackId, Arc<dyn DiskRead>>) {
+    cache.retain(|_, file| !is_removed(&**file));
 }
 
 struct Writer {
@@ -136,23 +178,4 @@ impl PackWriter for Writer {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_names_of_packs_are_packs() {
-        assert_eq!(parse_name(&file_name(PackId(0x2a))), Some(PackId(0x2a)));
-        for bad in [
-            "",
-            ".pack",
-            "2a.pack",
-            "000000000000002A.pack",
-            "000000000000002a.pack.tmp",
-            "+00000000000002a.pack",
-            "8000000000000000.pack",
-            "ffffffffffffffff.pack",
-        ] {
-            assert_eq!(parse_name(bad), None, "{bad}");
-        }
-    }
-}
+mod tests;

@@ -11,7 +11,7 @@ use super::{db, names, open};
 use crate::disk::{Disk, Folder, OsDisk, SyncSite};
 use crate::error::{Error, Result};
 use crate::ids::{Epoch, PackId, RefVersion, SessionId};
-use crate::pack::{self, Scanned};
+use crate::pack::{self, MAX_PACK_BYTES, Scanned};
 use crate::record::HEADER_LEN_U32;
 use crate::refs_log::Refs;
 use crate::state::blocks::{self, BlockRow};
@@ -23,6 +23,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use tidemark_base::limits::PACK_TARGET_BYTES;
 use tidemark_base::{BlockId, BlockKind};
 
 /// What a rebuild found.
@@ -142,6 +143,7 @@ pub(super) fn rebuild(folder: &Folder, superblock: &Superblock, known: Known) ->
         meta::store(txn, &meta)?;
         journal::store(txn, &end)
     })?;
+    fresh.fold()?;
     drop(fresh);
     replace_index(folder)?;
     Ok(report)
@@ -156,6 +158,9 @@ fn index_packs(
 ) -> Result<u64> {
     let mut list = packs.list()?;
     list.sort_unstable();
+    // Whoever puts what is indexed here relies on it without writing it again, though the one who wrote it
+    // may not have come to sync it.
+    packs.sync_found_entries()?;
     let mut next = 1;
     for (id, file_len) in list {
         next = next.max(id.0 + 1);
@@ -168,7 +173,13 @@ fn index_packs(
                 continue;
             }
         }
-        let rows = sound_records(packs, id, file_len, report)?;
+        packs.sync_found(id)?;
+        let len_bytes = file_len.min(MAX_PACK_BYTES);
+        if len_bytes < file_len {
+            let beyond = file_len - len_bytes;
+            report.damage.push(format!("pack {id} at {len_bytes}, {beyond} bytes: no pack is so long"));
+        }
+        let rows = sound_records(packs, id, len_bytes, report)?;
         let records = u32::try_from(rows.len()).unwrap_or(u32::MAX);
         let len_bytes = rows
             .iter()
@@ -207,6 +218,9 @@ fn sound_records(
         match found {
             Scanned::Damage { offset, len_bytes, problem } => {
                 report.damage.push(format!("pack {id} at {offset}, {len_bytes} bytes: {problem}"));
+            }
+            Scanned::Record { place, .. } if u64::from(place.offset) >= PACK_TARGET_BYTES => {
+                report.damage.push(format!("{place}: a record where the pack must have ended"));
             }
             Scanned::Record { place, header } => {
                 // A collection numbers the records as it finds them: those with damaged payloads count.
@@ -270,10 +284,17 @@ fn remove_database(folder: &Folder, name: &str) -> Result<()> {
 /// Puts the new index in the old one's place; the old one is kept for those who want to know.
 fn replace_index(folder: &Folder) -> Result<()> {
     const BROKEN: &str = "index.db.broken";
+    // SQLite removes the log with the last connection. What is in it would stay behind, and whoever still has
+    // it open would go on writing to it.
+    let log = folder.path(&format!("{FRESH}-wal"));
+    if log.exists() {
+        let problem = std::io::Error::other("somebody has it open; close it, then open the store again");
+        return Err(Error::io("closing", log, problem));
+    }
     remove_database(folder, BROKEN)?;
     let sync =
         |site| folder.disk.sync_dir(&folder.root, site).map_err(|e| Error::io("syncing", &folder.root, e));
-    // The new database was closed, so it is one file. The old one's side files must be gone for good before
+    // The new database is one file. The old one's side files must be gone for good before
     // another file takes its name, or SQLite would replay them into it.
     for side in ["-wal", "-shm", ""] {
         let from = folder.path(&format!("{}{side}", names::INDEX));

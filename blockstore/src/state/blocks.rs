@@ -5,9 +5,11 @@ use super::{row, sessions};
 use crate::backend::Txn;
 use crate::error::{Error, Place, Result};
 use crate::ids::{Epoch, PackId, SessionId};
+use crate::pack::PACK_HEADER_LEN;
 use crate::record::HEADER_LEN_U32;
 use std::collections::HashSet;
 use tidemark_base::codec::{CodecProblem, Put, Reader};
+use tidemark_base::limits::{MAX_BLOCK_BYTES, PACK_TARGET_BYTES};
 use tidemark_base::{BlockId, BlockKind};
 
 /// Where a block lies.
@@ -45,13 +47,28 @@ fn decode(reader: &mut Reader<'_>) -> Result<BlockRow, tidemark_base::codec::Cod
     let kind = reader.u8("kind")?;
     let kind = BlockKind::from_byte(kind)
         .ok_or_else(|| reader.error("kind", CodecProblem::Unknown { value: u64::from(kind) }))?;
-    Ok(BlockRow {
+    let row = BlockRow {
         place,
         seq,
         kind,
         stored_len: reader.u32("stored length")?,
         plain_len: reader.u32("plain length")?,
-    })
+    };
+    check(reader, &row)?;
+    Ok(row)
+}
+
+/// Nothing that a row says may be more than a pack can hold: readers take memory by it.
+fn check(reader: &Reader<'_>, row: &BlockRow) -> Result<(), tidemark_base::codec::CodecError> {
+    row::at_most(reader, "plain length", u64::from(row.plain_len), MAX_BLOCK_BYTES as u64)?;
+    row::at_most(reader, "stored length", u64::from(row.stored_len), u64::from(row.plain_len))?;
+    let offset = u64::from(row.place.offset);
+    row::at_most(reader, "offset", offset, PACK_TARGET_BYTES - 1)?;
+    let Some(before) = offset.checked_sub(u64::from(PACK_HEADER_LEN)) else {
+        return Err(reader.error("offset", CodecProblem::Unknown { value: offset }));
+    };
+    // Each record before it has at least a header.
+    row::at_most(reader, "number", u64::from(row.seq), before / u64::from(HEADER_LEN_U32))
 }
 
 /// Where a block lies, if it is indexed at all.
@@ -192,4 +209,34 @@ pub(crate) fn index(
     pack.len_bytes = written.len_bytes;
     pack.records = written.records;
     if written.complete { packs::close(txn, id, &mut pack) } else { packs::store(txn, id, &pack) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_that_no_pack_can_hold_is_damaged() {
+        let sound = BlockRow {
+            place: Place { pack: PackId(1), offset: 48 },
+            seq: 0,
+            kind: BlockKind::Leaf,
+            stored_len: 32 << 20,
+            plain_len: 32 << 20,
+        };
+        let key = key(&BlockId::of(BlockKind::Leaf, b""));
+        let read = |row: &BlockRow| row::open(&key, &encode(&key, row), decode);
+        assert_eq!(read(&sound).unwrap(), sound);
+        for bad in [
+            BlockRow { stored_len: 1500 << 20, ..sound },
+            BlockRow { plain_len: (32 << 20) + 1, ..sound },
+            BlockRow { stored_len: 300, plain_len: 299, ..sound },
+            BlockRow { place: Place { offset: 4, ..sound.place }, ..sound },
+            BlockRow { place: Place { offset: 64 << 20, ..sound.place }, ..sound },
+            BlockRow { seq: u32::MAX, ..sound },
+            BlockRow { seq: 1, ..sound },
+        ] {
+            assert!(matches!(read(&bad), Err(Error::BadRow { .. })), "{bad:?}");
+        }
+    }
 }

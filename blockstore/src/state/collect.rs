@@ -3,7 +3,7 @@
 
 use super::blocks::{self, BlockRow};
 use super::packs::{self, PackState};
-use super::{meta, refs, sessions};
+use super::{meta, refs, row, sessions};
 use crate::backend::Txn;
 use crate::error::{Place, Result};
 use crate::ids::{Epoch, OwnerId, PackId, SessionId};
@@ -34,7 +34,7 @@ pub(crate) fn begin(txn: &mut dyn Txn, dead: &dyn Fn(OwnerId) -> Result<bool>) -
         }
     }
     let mut meta = meta::load(txn)?;
-    meta.epoch = Epoch(meta.epoch.0 + 1);
+    meta.epoch = Epoch(row::next(meta.epoch.0, "the counter of collections")?);
     meta::store(txn, &meta)?;
     peek(txn)
 }
@@ -137,7 +137,7 @@ pub(crate) fn condemn_emptied(txn: &mut dyn Txn, begun: &Begun, id: PackId) -> R
 }
 
 /// Whether a pack may go now: condemned by an earlier collection and not touched since.
-fn is_deletable(pack: &packs::PackRow, cycle: Epoch) -> bool {
+pub(crate) fn is_deletable(pack: &packs::PackRow, cycle: Epoch) -> bool {
     pack.state == PackState::Deleting || (pack.state == PackState::Condemned && pack.condemned_at < cycle)
 }
 

@@ -7,6 +7,7 @@ use super::{meta, row};
 use crate::backend::Txn;
 use crate::error::{Error, Result};
 use crate::ids::{Epoch, PackId, SessionId};
+use crate::pack::{MAX_PACK_BYTES, MAX_PACK_RECORDS};
 use tidemark_base::codec::{CodecProblem, Put, Reader};
 
 /// Where a pack is in its life.
@@ -52,14 +53,17 @@ fn decode(reader: &mut Reader<'_>) -> Result<PackRow, tidemark_base::codec::Code
             return Err(reader.error("pack state", CodecProblem::Unknown { value: u64::from(other) }));
         }
     };
-    Ok(PackRow {
+    let row = PackRow {
         state,
         touch_epoch: Epoch(reader.u64("touch epoch")?),
         session: SessionId(reader.u64("session")?),
         len_bytes: reader.u64("length")?,
         records: reader.u32("records")?,
         condemned_at: Epoch(reader.u64("condemned at")?),
-    })
+    };
+    row::at_most(reader, "length", row.len_bytes, MAX_PACK_BYTES)?;
+    row::at_most(reader, "records", u64::from(row.records), MAX_PACK_RECORDS)?;
+    Ok(row)
 }
 
 /// Reads a pack's row.
@@ -70,6 +74,10 @@ pub(crate) fn load(txn: &mut dyn Txn, id: PackId) -> Result<Option<PackRow>> {
 /// Writes a pack's row.
 pub(crate) fn store(txn: &mut dyn Txn, id: PackId, pack: &PackRow) -> Result<()> {
     let key = row::number_key(PREFIX, id.0);
+    txn.put(&key, &encode(&key, pack))
+}
+
+fn encode(key: &[u8], pack: &PackRow) -> Vec<u8> {
     let mut body = Vec::with_capacity(48);
     body.put_u8(pack.state as u8);
     body.put_u64(pack.touch_epoch.0);
@@ -77,7 +85,7 @@ pub(crate) fn store(txn: &mut dyn Txn, id: PackId, pack: &PackRow) -> Result<()>
     body.put_u64(pack.len_bytes);
     body.put_u32(pack.records);
     body.put_u64(pack.condemned_at.0);
-    txn.put(&key, &row::seal(&key, body))
+    row::seal(key, body)
 }
 
 /// Removes a pack's row: the pack is gone.
@@ -100,7 +108,7 @@ pub(crate) fn allocate(txn: &mut dyn Txn, session: SessionId) -> Result<PackId> 
     let start = super::sessions::require(txn, session)?;
     let mut meta = meta::load(txn)?;
     let id = meta.next_pack;
-    meta.next_pack = PackId(id.0 + 1);
+    meta.next_pack = PackId(row::next(id.0, "the counter of packs")?);
     meta::store(txn, &meta)?;
     let pack = PackRow {
         state: PackState::Open,
@@ -139,4 +147,31 @@ pub(crate) fn close(txn: &mut dyn Txn, id: PackId, pack: &mut PackRow) -> Result
     pack.state = if pack.records == 0 { PackState::Condemned } else { PackState::Live };
     pack.session = SessionId(0);
     store(txn, id, pack)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_of_a_pack_longer_than_any_is_damaged() {
+        let sound = PackRow {
+            state: PackState::Live,
+            touch_epoch: Epoch(1),
+            session: SessionId(0),
+            len_bytes: (64 << 20) - 1 + (32 << 20) + 64,
+            records: 2,
+            condemned_at: Epoch(0),
+        };
+        let key = row::number_key(PREFIX, 1);
+        let read = |pack: &PackRow| row::open(&key, &encode(&key, pack), decode);
+        assert_eq!(read(&sound).unwrap(), sound);
+        for bad in [
+            PackRow { len_bytes: 1 << 30, ..sound.clone() },
+            PackRow { len_bytes: u64::MAX, ..sound.clone() },
+            PackRow { records: 1 << 22, ..sound },
+        ] {
+            assert!(matches!(read(&bad), Err(Error::BadRow { .. })), "{bad:?}");
+        }
+    }
 }

@@ -177,7 +177,7 @@ pub(crate) fn publish(txn: &mut dyn Txn, session: SessionId, changes: &[RefChang
         }
     }
     let mut meta = meta::load(txn)?;
-    let version = RefVersion(meta.last_version.0 + 1);
+    let version = RefVersion(row::next(meta.last_version.0, "the counter of publishes")?);
     // Before the rows change: where the journal goes on is judged by the rows as they were.
     txn.journal(&refs_log::encode_publish(version, changes))?;
     meta.last_version = version;

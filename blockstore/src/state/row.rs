@@ -7,7 +7,7 @@
 
 use crate::backend::Txn;
 use crate::error::{Error, Result};
-use tidemark_base::codec::{CodecError, Reader};
+use tidemark_base::codec::{CodecError, CodecProblem, Reader};
 
 /// Appends the checksum over key and body.
 pub(crate) fn seal(key: &[u8], mut body: Vec<u8>) -> Vec<u8> {
@@ -42,6 +42,22 @@ pub(crate) fn open<T>(
     let decoded = decode(&mut reader).map_err(|e| bad(e.to_string()))?;
     reader.finish("row").map_err(|e| bad(e.to_string()))?;
     Ok(decoded)
+}
+
+/// One more. No store gets anywhere near the end of a counter: one that is there was not counted up to it.
+pub(crate) fn next(count: u64, whose: &str) -> Result<u64> {
+    let problem = || Error::BadRow { place: whose.into(), problem: format!("it stands at {count}") };
+    count.checked_add(1).filter(|next| *next < 1 << 63).ok_or_else(problem)
+}
+
+/// An error if a field that was just read is over its limit.
+pub(crate) fn at_most(
+    reader: &Reader<'_>,
+    what: &'static str,
+    value: u64,
+    limit: u64,
+) -> std::result::Result<(), CodecError> {
+    if value > limit { Err(reader.error(what, CodecProblem::OverLimit { value, limit })) } else { Ok(()) }
 }
 
 /// Reads and decodes one row.
@@ -84,6 +100,8 @@ pub(crate) fn describe(key: &[u8]) -> String {
         Some((b's', id)) => format!("index row of session {}", hex(id)),
         Some((b'r', name)) => format!("index row of ref '{}'", String::from_utf8_lossy(name).escape_debug()),
         Some((b'm', _)) => "index row of the store's counters".into(),
+        Some((b'l', _)) => "index row of the committed position in refs.log".into(),
+        Some((b'i', _)) => "index row of the store's identity".into(),
         _ => format!("index row {}", hex(key)),
     }
 }

@@ -65,7 +65,7 @@ pub(crate) fn open(txn: &mut dyn Txn, owner: OwnerId, pinned_refs: &[&str]) -> R
     let pins = roots_of(txn, pinned_refs)?;
     let mut meta = meta::load(txn)?;
     let id = meta.next_session;
-    meta.next_session = SessionId(id.0 + 1);
+    meta.next_session = SessionId(row::next(id.0, "the counter of sessions")?);
     meta::store(txn, &meta)?;
     store(txn, id, &SessionRow { epoch: meta.epoch, owner, pins })?;
     Ok((id, meta.epoch))

@@ -53,7 +53,10 @@ cases! {
         an_expired_session_is_fenced,
         pins_must_be_refs_that_exist,
         a_checkpoint_protects_only_what_it_pins,
-        a_closed_session_leaves_no_open_pack;
+        a_closed_session_leaves_no_open_pack,
+        puts_and_syncs_within_tasks_of_a_pool_come_to_an_end,
+        a_checkpoint_within_a_task_of_a_pool_is_refused,
+        what_a_put_has_returned_can_be_read_whoever_else_puts_it;
     collection:
         garbage_goes_and_what_refs_reach_stays,
         a_condemned_pack_is_deleted_only_by_a_later_collection,
@@ -67,5 +70,7 @@ cases! {
         random_histories_lose_nothing;
     verify:
         a_sound_store_is_clean,
-        stats_add_up;
+        stats_add_up,
+        a_leaf_reached_on_two_ways_counts_twice,
+        a_check_rests_on_the_callers_thread;
 }

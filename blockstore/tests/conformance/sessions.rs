@@ -1,7 +1,11 @@
 //! Sessions: fences, pins, checkpoints.
 
-use crate::harness::{Harness, collect, delete, has, leaf, node, set};
-use tidemark_blockstore::Error;
+use crate::harness::{Harness, collect, delete, has, leaf, node, noise, set};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tidemark_base::threads::spawn;
+use tidemark_blockstore::{BlockRef, Error, Session};
 
 pub(crate) fn an_expired_session_is_fenced(harness: &dyn Harness) {
     let store = harness.open();
@@ -67,4 +71,74 @@ pub(crate) fn a_closed_session_leaves_no_open_pack(harness: &dyn Harness) {
     assert_eq!(store.stats(&tidemark_blockstore::Quiet).unwrap().packs, 0);
     let session = store.session(&[]).unwrap();
     session.publish(&[delete("nothing")]).unwrap();
+}
+
+/// Runs tasks of rayon that put, on more threads than most machines for tests have.
+fn tasks_that_put(session: &Session, also: impl Fn() + Sync) {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(8).build().unwrap();
+    pool.scope(|scope| {
+        for task in 0..60u64 {
+            let also = &also;
+            scope.spawn(move |_| {
+                let bytes: Vec<_> = (0..20).map(|i| noise(task * 1000 + i, 5000)).collect();
+                let blocks: Vec<_> = bytes.iter().map(|bytes| BlockRef::leaf(bytes)).collect();
+                let ids = session.put(&blocks).unwrap();
+                also();
+                assert!(session.get(&ids).iter().all(Result::is_ok));
+            });
+        }
+    });
+}
+
+/// A put that waits for its parallel part is given other tasks meanwhile, which may put or sync as well.
+pub(crate) fn puts_and_syncs_within_tasks_of_a_pool_come_to_an_end(harness: &dyn Harness) {
+    let store = harness.open();
+    let (done, ended) = std::sync::mpsc::channel();
+    let worker = spawn("tasks", move || {
+        let session = Arc::new(store.session(&[]).unwrap());
+        tasks_that_put(&session, || session.sync().unwrap());
+        let stop = Arc::new(AtomicBool::new(false));
+        let syncing = {
+            let (session, stop) = (Arc::clone(&session), Arc::clone(&stop));
+            spawn("syncing", move || {
+                while !stop.load(Ordering::SeqCst) {
+                    session.sync().unwrap();
+                }
+            })
+            .unwrap()
+        };
+        tasks_that_put(&session, || ());
+        stop.store(true, Ordering::SeqCst);
+        syncing.join().unwrap();
+        done.send(()).unwrap();
+    });
+    ended.recv_timeout(Duration::from_secs(120)).expect("the tasks wait for each other, or one has failed");
+    worker.unwrap().join().unwrap();
+}
+
+pub(crate) fn a_checkpoint_within_a_task_of_a_pool_is_refused(harness: &dyn Harness) {
+    let store = harness.open();
+    let session = store.session(&[]).unwrap();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    let refused = pool.install(|| session.checkpoint(&[], &[]));
+    assert!(matches!(refused, Err(Error::Invalid { .. })), "{refused:?}");
+    session.checkpoint(&[], &[]).unwrap();
+}
+
+pub(crate) fn what_a_put_has_returned_can_be_read_whoever_else_puts_it(harness: &dyn Harness) {
+    let store = harness.open();
+    let session = Arc::new(store.session(&[]).unwrap());
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            let session = Arc::clone(&session);
+            spawn("putting", move || {
+                for round in 0..30 {
+                    let id = leaf(&session, &noise(round, 100_000));
+                    session.get(&[id]).remove(0).unwrap();
+                }
+            })
+            .unwrap()
+        })
+        .collect();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
 }

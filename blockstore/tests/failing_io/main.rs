@@ -13,7 +13,9 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use tidemark_base::SeededEntropy;
 use tidemark_blockstore::fault::{Fault, FaultAt, FaultBackend};
-use tidemark_blockstore::{Backend, LocalBackend, MemoryBackend, OpenOptions, Store};
+use tidemark_blockstore::{
+    Backend, BlockRef, Error, GcOptions, LocalBackend, MemoryBackend, OpenOptions, Quiet, Session, Store,
+};
 use work::Worker;
 
 /// A store that can be looked at behind the failing wrapper, and after a restart.
@@ -135,4 +137,58 @@ cases! {
     a_torn_call_on_disk: Local, Tear, false;
     a_backend_that_is_dead_from_a_call_on_on_disk: Local, Fail, true;
     a_backend_that_is_dead_after_a_call_on_disk: Local, FailAfter, true;
+}
+
+/// Puts one leaf.
+fn leaf(session: &Session, bytes: &[u8]) -> Result<tidemark_base::BlockId, Error> {
+    session.put(&[BlockRef::leaf(bytes)]).map(|ids| ids[0])
+}
+
+/// A session that relies on another's block, checkpoints, and is told that this failed at the given call,
+/// although it happened: from then on it no longer protects the block. Whether a checkpoint failed so.
+fn checkpoint_fails_after(call: u64) -> bool {
+    let memory = MemoryBackend::new(&mut SeededEntropy::new(1));
+    let other = Store::new(Arc::new(memory.reopen(&mut SeededEntropy::new(2))));
+    let at = FaultAt { call, fault: Fault::FailAfter, and_all_later: false };
+    let store = Store::new(Arc::new(FaultBackend::new(Arc::new(memory), at)));
+    let Ok(session) = store.session(&[]) else { return false };
+    let helper = other.session(&[]).unwrap();
+    leaf(&helper, b"garbage of another session").unwrap();
+    helper.sync().unwrap();
+    helper.close().unwrap();
+    let Ok(relied_on) = leaf(&session, b"garbage of another session") else { return false };
+    other.collect(GcOptions::default(), &Quiet).unwrap();
+    let failed = session.checkpoint(&[], &[]).is_err();
+    if let Ok(id) = leaf(&session, b"garbage of another session") {
+        session.sync().unwrap();
+        for _ in 0..3 {
+            other.collect(GcOptions::default(), &Quiet).unwrap();
+        }
+        assert!(other.get_one(id).is_ok(), "call {call}: what was put after the checkpoint is gone");
+    }
+    if failed {
+        let again = session.checkpoint(&[], &[relied_on]);
+        assert!(matches!(again, Err(Error::SessionBroken { .. })), "call {call}: {again:?}");
+    }
+    failed
+}
+
+#[test]
+fn a_checkpoint_whose_outcome_is_unknown_breaks_its_session() {
+    let failed = (1..10).filter(|call| checkpoint_fails_after(*call)).count();
+    assert_eq!(failed, 1, "with nothing to sync, one call is the checkpoint's");
+}
+
+/// What the checkpoint itself refuses has changed nothing.
+#[test]
+fn a_checkpoint_that_is_refused_leaves_its_session_in_use() {
+    let store = Store::new(Arc::new(MemoryBackend::new(&mut SeededEntropy::new(1))));
+    let session = store.session(&[]).unwrap();
+    let absent = BlockRef::leaf(b"absent").id();
+    assert!(matches!(session.checkpoint(&[], &[absent]), Err(Error::Missing { .. })));
+    assert!(matches!(session.checkpoint(&["absent"], &[]), Err(Error::NoSuchRef { .. })));
+    let pins = vec![leaf(&session, b"put").unwrap(); tidemark_base::limits::MAX_SESSION_PINS + 1];
+    session.sync().unwrap();
+    assert!(matches!(session.checkpoint(&[], &pins), Err(Error::Invalid { .. })));
+    session.checkpoint(&[], &pins[..1]).unwrap();
 }

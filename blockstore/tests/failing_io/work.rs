@@ -151,12 +151,11 @@ impl Worker {
         let bytes = encode_node(&children, b"")?;
         let root = *writes(&session, session.put(&[BlockRef::node(&bytes)]))?.first().unwrap();
         if checkpoint {
-            // Whether it broke the session depends on how far it came; it is not used again.
-            session.checkpoint(&[], &[])?;
+            writes(&session, session.checkpoint(&[], &[]))?;
             put(&session, leaves.0..leaves.1)?;
             writes(&session, session.put(&[BlockRef::node(&bytes)]))?;
             writes(&session, session.sync())?;
-            session.checkpoint(&[], &[root])?;
+            writes(&session, session.checkpoint(&[], &[root]))?;
         }
         let mut after = self.promises.refs.clone();
         after.insert(name.into(), Some(leaves));

@@ -129,6 +129,33 @@ fn an_index_from_before_a_collection_is_rebuilt() {
     sample.assert_whole();
 }
 
+#[test]
+fn an_index_with_a_damaged_row_is_rebuilt() {
+    for table in ["r", "p", "m", "l", "i"] {
+        let mut sample = Sample::new();
+        sample.spoil_rows(table);
+        let (store, healed) = sample.open_healed();
+        assert_index_rebuilt(&healed, "its checksum is wrong");
+        sample.assert_refs(&store);
+        drop(store);
+        sample.assert_whole();
+    }
+}
+
+/// The rows of the packs are damaged, that of the counters is not.
+#[test]
+fn a_rebuild_gives_out_no_pack_number_again() {
+    let mut sample = Sample::new();
+    sample.delete("c");
+    collect(&sample.open());
+    assert_eq!(sample.packs().len(), 2);
+    sample.spoil_rows("p");
+    drop(sample.open_healed());
+    sample.publish("d");
+    assert_eq!(sample.packs().last().unwrap().file_name().unwrap(), "0000000000000004.pack");
+    sample.assert_whole();
+}
+
 /// A commit that fails after its record was written has not happened, now or later.
 #[test]
 fn a_publish_whose_commit_failed_does_not_come_true_later() {

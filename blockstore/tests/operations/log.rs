@@ -1,9 +1,10 @@
 //! `refs.log` lost, damaged or old: it is written anew from the index; with the index gone as well, what is
 //! missing is said and nothing is guessed.
 
-use crate::sample::{Sample, assert_index_rebuilt, assert_says};
+use crate::sample::{Sample, assert_index_rebuilt, assert_says, options};
+use std::sync::Arc;
 use tidemark_base::ErrorKind;
-use tidemark_blockstore::{Error, Healed, repair};
+use tidemark_blockstore::{Depth, Error, Healed, Quiet, Store, repair};
 
 /// The log is whole again: the index can be rebuilt from it.
 fn assert_log_is_whole(mut sample: Sample) {
@@ -56,6 +57,44 @@ fn a_damaged_or_cut_log_is_written_anew() {
             assert_written_anew(sample);
         }
     }
+}
+
+/// How often the log has been written anew, by its header.
+fn generation(sample: &Sample) -> u8 {
+    std::fs::read(sample.path("refs.log")).unwrap()[32]
+}
+
+/// The index is whole: a publish that finds the log too long writes it anew from there.
+#[test]
+fn a_log_damaged_under_an_open_store_is_rewritten_without_loss() {
+    let mut sample = Sample::new();
+    let backend = options().rewrite_log_from_bytes(1500).open(&sample.root).unwrap();
+    let store = Store::new(Arc::new(backend));
+    let mut bytes = std::fs::read(sample.path("refs.log")).unwrap();
+    let value = b"value";
+    let second = bytes.windows(value.len()).enumerate().filter(|(_, at)| at == value).nth(1).unwrap().0;
+    bytes[second] ^= 1;
+    std::fs::write(sample.path("refs.log"), bytes).unwrap();
+    let session = store.session(&[]).unwrap();
+    let before = generation(&sample);
+    while generation(&sample) == before {
+        sample.publish_in(&session, "x");
+    }
+    drop((session, store));
+    sample.assert_refs(&sample.open());
+    assert_log_is_whole(sample);
+}
+
+#[test]
+fn a_lost_position_in_the_log_is_reported_and_healed() {
+    let mut sample = Sample::new();
+    let store = sample.open();
+    sample.spoil_rows("l");
+    let damage = store.verify(Depth::Quick, &Quiet).unwrap().damage;
+    assert!(matches!(&damage[..], [one] if one.problem.contains("position in refs.log")), "{damage:#?}");
+    drop(store);
+    assert_index_rebuilt(&sample.open_healed().1, "position in refs.log");
+    sample.assert_whole();
 }
 
 #[test]

@@ -146,6 +146,13 @@ impl Sample {
         }
     }
 
+    /// Damages all rows of one table of the index, which may be in use.
+    pub(crate) fn spoil_rows(&self, table: &str) {
+        let connection = rusqlite::Connection::open(self.path("index.db")).unwrap();
+        let spoil = "UPDATE row SET value = zeroblob(40) WHERE substr(key, 1, 1) = CAST(?1 AS BLOB)";
+        assert!(connection.execute(spoil, [table]).unwrap() > 0, "there are such rows");
+    }
+
     /// Removes the index with its side files.
     pub(crate) fn remove_index(&self) {
         for side in ["", "-wal", "-shm"] {

@@ -1,7 +1,7 @@
 //! Two who want the same store at once, and a store that moves.
 
 use crate::disks::Refusal;
-use crate::sample::{Sample, assert_says, collect, options, put_tree};
+use crate::sample::{Sample, assert_index_rebuilt, assert_says, collect, options, put_tree};
 use std::io;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -82,6 +82,29 @@ fn a_store_under_repair_cannot_be_opened() {
     assert!(matches!(repair(&sample.root), Err(Error::Busy { .. })));
     drop((release, reached));
     assert_eq!(repairer.join().unwrap().unwrap(), 1);
+    sample.assert_whole();
+}
+
+/// What is in its write-ahead log would not come with it.
+#[test]
+fn a_rebuilt_index_that_somebody_has_open_is_not_put_in_place() {
+    let mut sample = Sample::new();
+    sample.remove_index();
+    let (stop, reached, release) = Stop::new();
+    let root = sample.root.clone();
+    let repairer = threads::spawn("repairer", move || {
+        options().disk(Arc::new(SlowList(stop))).open(&root).map(|backend| backend.healed().len())
+    })
+    .unwrap();
+    reached.recv().unwrap();
+    let curious = rusqlite::Connection::open(sample.path("index.db.new")).unwrap();
+    let rows: i64 = curious.query_row("SELECT count(*) FROM row", [], |row| row.get(0)).unwrap();
+    assert_eq!(rows, 1, "the rebuild has begun");
+    drop((release, reached));
+    let error = repairer.join().unwrap().unwrap_err();
+    assert_says(&error, ErrorKind::Retry, &["index.db.new-wal", "somebody has it open"]);
+    drop(curious);
+    assert_index_rebuilt(&sample.open_healed().1, "missing");
     sample.assert_whole();
 }
 
@@ -173,6 +196,49 @@ fn a_session_that_could_not_end_ends_with_the_next_collection() {
         assert!(store.get_one(garbage).is_err(), "nothing keeps it");
     }
     drop(store);
+    sample.assert_whole();
+}
+
+/// Files of the store that have no name any more, but are open in this process.
+fn removed_and_open(sample: &Sample) -> usize {
+    let open = std::fs::read_dir("/proc/self/fd").unwrap();
+    let targets = open.filter_map(|fd| std::fs::read_link(fd.unwrap().path()).ok());
+    targets
+        .filter(|path| path.starts_with(&sample.root) && path.to_string_lossy().ends_with(" (deleted)"))
+        .count()
+}
+
+/// The other deletes them, and their room must come back.
+#[test]
+fn a_reader_does_not_hold_the_packs_that_another_has_removed() {
+    let mut sample = Sample::new();
+    let reader = sample.open();
+    sample.assert_refs(&reader);
+    sample.delete("b");
+    collect(&sample.open());
+    assert_eq!(sample.packs().len(), 2);
+    // It reads on, if only refs.
+    for _ in 0..100 {
+        assert_eq!(reader.list_refs("").unwrap().len(), 2);
+    }
+    assert_eq!(removed_and_open(&sample), 0);
+    sample.assert_refs(&reader);
+    drop(reader);
+    sample.assert_whole();
+}
+
+#[test]
+fn the_lock_file_of_a_process_that_died_without_a_session_goes_with_a_collection() {
+    let mut sample = Sample::new();
+    let left = sample.path("locks/owner-00112233445566778899aabbccddeeff");
+    std::fs::write(&left, b"").unwrap();
+    let (store, other) = (sample.open(), sample.open());
+    collect(&store);
+    assert!(!left.exists());
+    let locks = std::fs::read_dir(sample.path("locks")).unwrap();
+    let names = locks.map(|file| file.unwrap().file_name().into_string().unwrap());
+    assert_eq!(names.filter(|name| name.starts_with("owner-")).count(), 2, "those of the living stay");
+    drop((store, other));
     sample.assert_whole();
 }
 

@@ -15,6 +15,7 @@ mod healing;
 mod histories;
 mod kills;
 mod mutations;
+mod rebuilding;
 mod script;
 mod sim;
 mod tails;

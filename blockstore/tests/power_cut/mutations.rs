@@ -4,7 +4,7 @@
 //! none does would be either needless or beyond what the model can see.
 
 use crate::check::{Index, Problem};
-use crate::{creation, healing, histories, kills, tails};
+use crate::{creation, healing, histories, kills, rebuilding, tails};
 use tidemark_blockstore::disk::SyncSite;
 
 /// Histories tried before a sync is called needless.
@@ -33,6 +33,7 @@ fn search(site: SyncSite) -> Result<(), Problem> {
         }
         SyncSite::LogTail => tails::examine(10, Some(site)).map(drop),
         SyncSite::Superblock | SyncSite::StoreFolder | SyncSite::StoreName => in_creation(site),
+        SyncSite::PackFound | SyncSite::PackFoundEntry => rebuilding::examine(4, Some(site)).map(drop),
         SyncSite::IndexAside | SyncSite::IndexRename => healing::examine(40, Some(site)).map(drop),
     }
 }

@@ -169,7 +169,9 @@ pub enum Problem {
         counted: u64,
     },
     /// The end of a collection is missing.
-    #[error("the archive ends before {namespace} does: the dump was not finished, or was cut when it was copied")]
+    #[error(
+        "the archive ends before {namespace} does: the dump was not finished, or was cut when it was copied"
+    )]
     Unfinished {
         /// The collection.
         namespace: String,

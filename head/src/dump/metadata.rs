@@ -73,7 +73,8 @@ impl Metadata {
         if text.len() > MAX_METADATA_BYTES {
             return Err(MetadataError::TooLarge);
         }
-        let raw = if text.is_empty() { Doc::EMPTY.as_bytes().to_vec() } else { extjson::parse_document(text)? };
+        let raw =
+            if text.is_empty() { Doc::EMPTY.as_bytes().to_vec() } else { extjson::parse_document(text)? };
         let document = Doc::new(&raw)?;
         let options = present(document, "options")?;
         let options = options.map_or(Some(Doc::EMPTY), Element::as_object);
@@ -108,7 +109,8 @@ impl Metadata {
     /// If it has another name itself.
     pub fn named(self, database: &str, collection: &str) -> Result<Namespace, MetadataError> {
         if let Some(inside) = self.collection.filter(|it| it != collection) {
-            let (inside, outside) = (inside.escape_debug().to_string(), collection.escape_debug().to_string());
+            let (inside, outside) =
+                (inside.escape_debug().to_string(), collection.escape_debug().to_string());
             return Err(MetadataError::OtherName { inside, outside });
         }
         Ok(Namespace {

@@ -1,5 +1,6 @@
 //! What a dump says of one collection, view or time-series collection.
 
+use super::names::admin_collection;
 use tidemark_base::CollectionUuid;
 use tidemark_base::bson::Doc;
 
@@ -96,6 +97,20 @@ impl Part {
             Kind::TimeSeries => Some(format!("{BUCKETS}{}", namespace.collection)),
         };
         Self { namespace, stream }
+    }
+
+    /// Whether it must stand before all others in an archive: mongorestore keeps users, roles and their version
+    /// aside as long as it has seen nothing else, and does not find them later (seen with 100.8.0).
+    #[must_use]
+    pub fn must_come_first(&self) -> bool {
+        let Namespace { database, collection, .. } = &self.namespace;
+        let is_of_users = matches!(collection.as_str(), "system.users" | "system.roles" | "system.version");
+        database == "admin" && is_of_users || admin_collection(collection).is_some()
+    }
+
+    /// Puts parts into an order that every restore tool accepts, and otherwise leaves theirs.
+    pub fn put_in_order(parts: &mut [Self]) {
+        parts.sort_by_key(|it| !it.must_come_first());
     }
 }
 

@@ -26,7 +26,8 @@ pub(super) fn write(versions: &Versions) -> Vec<u8> {
 pub(super) fn parse(text: &[u8]) -> Result<Versions, MetadataError> {
     let raw = parse_document(text)?;
     let document = Doc::new(&raw)?;
-    let text = |name| Ok::<_, MetadataError>(document.get(name)?.and_then(Element::as_str).map(str::to_owned));
+    let text =
+        |name| Ok::<_, MetadataError>(document.get(name)?.and_then(Element::as_str).map(str::to_owned));
     Ok(Versions { server: text("ServerVersion")?, tool: text("ToolVersion")? })
 }
 

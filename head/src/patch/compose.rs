@@ -11,8 +11,8 @@ impl Folder {
     /// to `found`.
     ///
     /// Associative: any grouping of operations gives the same document in the end, and as many misfits as the
-    /// operations have one by one. The one exception are updates that fail and leave no trace, because the
-    /// document was replaced or deleted since: they are no longer there to be noticed.
+    /// operations have one by one. The one exception are updates that fail, or fit in parts, and leave no trace:
+    /// the document was replaced or deleted since, and they are no longer there to be noticed.
     #[must_use]
     pub fn compose<'a>(&mut self, older: Patch<'a>, newer: Patch<'a>, found: &mut Vec<Misfit>) -> Patch<'a> {
         let Patch { expects, then } = older;

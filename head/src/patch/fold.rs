@@ -4,7 +4,7 @@ use super::updates::{Fit, Pending, Updates};
 use super::{Expects, Misfit, Patch, Then};
 use crate::key;
 use tidemark_base::bson::{Doc, Element};
-use tidemark_oplog::update::UpdateError;
+use tidemark_oplog::update::{self, UpdateError};
 
 /// Folds and composes patches, with buffers that are used again: one for each thread, made once.
 #[derive(Debug, Default)]
@@ -80,7 +80,7 @@ impl Folder {
                 Held::Buffer => Some(Doc::new(&self.document).expect("it was checked when it was written")),
             };
             self.next.clear();
-            match pending.apply(before, &mut self.next) {
+            match pending.apply(before, &mut self.next, found) {
                 Ok(true) => {
                     std::mem::swap(&mut self.document, &mut self.next);
                     held = Held::Buffer;
@@ -95,20 +95,26 @@ impl Folder {
 
 impl Pending<'_> {
     /// Writes what the update makes of a document, or of none, to the empty `out`; whether there is anything.
-    fn apply(&self, before: Option<Doc<'_>>, out: &mut Vec<u8>) -> Result<bool, Misfit> {
-        let id = match (before, self.fit) {
-            (Some(before), _) => {
-                self.update.apply(before, out)?;
-                before.get("_id").map_err(UpdateError::from)?.ok_or(Misfit::OtherId)?
+    fn apply(
+        &self,
+        before: Option<Doc<'_>>,
+        out: &mut Vec<u8>,
+        found: &mut Vec<Misfit>,
+    ) -> Result<bool, Misfit> {
+        let (id, parts) = match (before, self.fit) {
+            (Some(before), fit) => {
+                let parts = self.update.apply(before, out)? == update::Fit::Parts && fit == Fit::Strict;
+                (before.get("_id").map_err(UpdateError::from)?.ok_or(Misfit::OtherId)?, parts)
             }
             (None, Fit::Upsert(id)) => {
                 self.update.upsert(id, out)?;
-                id
+                (id, false)
             }
             (None, Fit::Strict) => return Err(Misfit::Missing { operations: 1 }),
             (None, Fit::Tolerant) => return Ok(false),
         };
         check_id(id, Doc::new(out).map_err(UpdateError::from)?)?;
+        found.extend(parts.then_some(Misfit::Parts));
         Ok(true)
     }
 }

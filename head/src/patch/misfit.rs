@@ -20,6 +20,9 @@ pub enum Misfit {
     /// An update, strict or not, could not be applied. The document stayed as it was.
     #[error("an update could not be applied: {0}")]
     Update(#[from] UpdateError),
+    /// Parts of a strict update had no place in the document. The others were applied, as on a secondary.
+    #[error("only parts of an update had a place in the document")]
+    Parts,
     /// An update, strict or not, would have given the document another `_id`. It stayed as it was.
     #[error("an update would have given the document another _id")]
     OtherId,
@@ -34,7 +37,7 @@ impl Misfit {
     pub const fn operations(&self) -> u32 {
         match self {
             Self::Missing { operations } => *operations,
-            Self::Exists | Self::Update(_) | Self::OtherId | Self::BadId(_) => 1,
+            Self::Exists | Self::Update(_) | Self::Parts | Self::OtherId | Self::BadId(_) => 1,
         }
     }
 }

@@ -9,8 +9,8 @@ use tidemark_oplog::entry::{Action, Change, Manner};
 use tidemark_oplog::update::{Update, UpdateError};
 
 impl<'a> Patch<'a> {
-    /// The patch of one change. An inserted document is borrowed, all else is copied. What of the change
-    /// cannot be done whatever lies below is added to `found`, and not in the patch.
+    /// The patch of one change. An inserted document is borrowed, updates are copied. What cannot be done
+    /// whatever lies below is added to `found`, and is not in the patch.
     #[must_use]
     pub fn of(change: &Change<'a>, found: &mut Vec<Misfit>) -> Self {
         let strict = change.manner == Manner::Strict;
@@ -21,11 +21,14 @@ impl<'a> Patch<'a> {
             },
             Action::Delete { .. } => Self { expects: Expects::present(strict.into()), then: Then::Gone },
             Action::Update { id, update } => {
-                let then = match (change.manner, update) {
-                    (Manner::User { upsert: true }, Update::Replacement(_)) => put(id, update),
-                    (Manner::User { upsert: true }, _) => wait(Fit::Upsert(id), update),
-                    (Manner::Strict, _) => wait(Fit::Strict, update),
-                    (Manner::Tolerant | Manner::User { upsert: false }, _) => wait(Fit::Tolerant, update),
+                let fit = match change.manner {
+                    Manner::Strict => Fit::Strict,
+                    Manner::Tolerant | Manner::User { upsert: false, .. } => Fit::Tolerant,
+                    Manner::User { upsert: true, .. } => Fit::Upsert(id),
+                };
+                let then = match update {
+                    Update::Replacement(new) => replacement(fit, id, new),
+                    Update::Modifiers(_) | Update::Diff(_) => wait(fit, update),
                 };
                 let then = then.map_err(|misfit| found.push(misfit));
                 then.map_or_else(|()| Self::nothing(), |then| Self { expects: Expects::Any, then })
@@ -34,12 +37,21 @@ impl<'a> Patch<'a> {
     }
 }
 
-/// A replacement that inserts what is not there: the document is the same either way.
-fn put<'a>(id: Element<'_>, update: Update<'_>) -> Result<Then<'a>, Misfit> {
-    let mut document = Vec::new();
-    update.upsert(id, &mut document)?;
-    check_id(id, Doc::new(&document).map_err(UpdateError::from)?)?;
-    Ok(Then::Document(Cow::Owned(document)))
+/// A replacement, which is made what it has to be here, so that it cannot fail later: composition drops what
+/// was done before it.
+fn replacement<'a>(fit: Fit<'_>, id: Element<'_>, new: Doc<'a>) -> Result<Then<'a>, Misfit> {
+    check_id(id, new)?;
+    let mut id_first = Vec::new();
+    if new.first_element().map_err(UpdateError::from)?.is_none_or(|first| first.name != b"_id") {
+        Update::Replacement(new).apply(Doc::EMPTY, &mut id_first)?;
+    }
+    match (fit, id_first.is_empty()) {
+        // The document is the same, whether there is one or not.
+        (Fit::Upsert(_), true) => Ok(Then::Document(Cow::Borrowed(new.as_bytes()))),
+        (Fit::Upsert(_), false) => Ok(Then::Document(Cow::Owned(id_first))),
+        (_, true) => wait(fit, Update::Replacement(new)),
+        (_, false) => wait(fit, Update::Replacement(Doc::new(&id_first).map_err(UpdateError::from)?)),
+    }
 }
 
 fn wait<'a>(fit: Fit<'_>, update: Update<'_>) -> Result<Then<'a>, Misfit> {

@@ -204,8 +204,17 @@ impl<'a> Pending<'a> {
             DIFF => Update::Diff,
             _ => return Err(unknown()),
         };
-        Ok(Self { fit, update: form(read_document(reader)?) })
+        let at = reader.clone();
+        let payload = read_document(reader)?;
+        if form(payload) == Update::Replacement(payload) && first_name(payload) != Some(b"_id") {
+            return Err(at.error("_id of a replacement", CodecProblem::Truncated { needed: 1, left: 0 }));
+        }
+        Ok(Self { fit, update: form(payload) })
     }
+}
+
+fn first_name(document: Doc<'_>) -> Option<&[u8]> {
+    document.elements().next()?.ok().map(|first| first.name)
 }
 
 /// A document whose only field is the `_id`.

@@ -7,7 +7,7 @@
 
 use super::error::Result;
 use super::index::{Amount, Child};
-use super::large::Large;
+use super::large::{Large, Lengths};
 use super::leaf;
 use super::record::RunKind;
 use std::ops::Range;
@@ -22,7 +22,7 @@ enum Waiting {
     /// A piece of the large item that follows.
     Piece { plain: Range<usize> },
     /// A large item whose pieces stand before it. `children` are its own.
-    Large { inline: Range<usize>, key_bytes: usize, content_bytes: usize, children: Vec<BlockId>, separator: Vec<u8> },
+    Large { lengths: Lengths, inline: Range<usize>, children: Vec<BlockId>, separator: Vec<u8> },
 }
 
 /// Blocks of a run of one kind that wait to be put.
@@ -65,9 +65,8 @@ impl Batch {
     /// Adds a large item whose pieces were just added.
     pub(super) fn large(&mut self, large: Large<'_>, children: &[BlockId], separator: Vec<u8>) {
         let inline = self.append(large.inline);
-        let Large { key_bytes, content_bytes, .. } = large;
-        let children = children.to_vec();
-        self.waiting.push(Waiting::Large { inline, key_bytes, content_bytes, children, separator });
+        let Large { own_children: _, lengths, inline: _ } = large;
+        self.waiting.push(Waiting::Large { lengths, inline, children: children.to_vec(), separator });
     }
 
     /// Adds a node above the leaves. Returns its name.
@@ -97,9 +96,9 @@ impl Batch {
                     found.push(Child { id: next(), separator, amount });
                 }
                 Waiting::Piece { .. } => pieces.push(next()),
-                Waiting::Large { inline, key_bytes, content_bytes, mut children, separator } => {
+                Waiting::Large { lengths, inline, mut children, separator } => {
                     let inline = self.buffer.get(inline).unwrap_or_default();
-                    let large = Large { own_children: children.len(), key_bytes, content_bytes, inline };
+                    let large = Large { own_children: children.len(), lengths, inline };
                     children.append(&mut pieces);
                     let plain = large.encode(self.kind, &children)?;
                     let amount = Amount { items: 1, plain_bytes: large.plain_bytes() };

@@ -1,5 +1,6 @@
 //! What can go wrong with runs: errors of who writes them, and damage of what was read.
 
+use super::record::RunKind;
 use crate::key::KeyError;
 use tidemark_base::codec::CodecError;
 use tidemark_base::{BlockId, ErrorKind};
@@ -14,7 +15,9 @@ pub enum RunError {
     #[error(transparent)]
     Store(#[from] tidemark_blockstore::Error),
     /// A block is what was written, but it is no sound part of a run.
-    #[error("block {block} is no sound part of a run: {problem}; run `tidemark store verify` to see what it hurts")]
+    #[error(
+        "block {block} is no sound part of a run: {problem}; run `tidemark store verify` to see what it hurts"
+    )]
     Damaged {
         /// The block.
         block: BlockId,
@@ -32,9 +35,13 @@ pub enum RunError {
     /// An item of a base run is not one BSON document.
     #[error("an item of a base run must be one document: {0}")]
     NotADocument(#[source] CodecError),
-    /// Only items of the catalog have blocks below them.
-    #[error("only items of a catalog run can have blocks below them")]
-    ChildrenInPlainRun,
+    /// A patch run was given what is no patch, another run a patch, or a run other than a catalog an item with
+    /// blocks below it.
+    #[error("this is no item for a run of kind {kind:?}")]
+    WrongKind {
+        /// The kind of the run.
+        kind: RunKind,
+    },
     /// An item is over a limit.
     #[error("{what} of an item is {len}, over the limit of {limit}")]
     TooLarge {
@@ -71,6 +78,9 @@ pub enum Problem {
     /// Its keys do not ascend.
     #[error("its keys do not ascend")]
     Order,
+    /// A document does not have the `_id` of the key that it stands under.
+    #[error("a document in it stands under the key of another _id")]
+    OtherId,
     /// One of its keys does not belong where the node above puts it.
     #[error("it has a key outside of the range that the node above gives it")]
     Range,
@@ -100,7 +110,7 @@ impl RunError {
         match self {
             Self::Store(error) => error.kind(),
             Self::Damaged { .. } => ErrorKind::Corrupt,
-            Self::Order { .. } | Self::ChildrenInPlainRun => ErrorKind::Internal,
+            Self::Order { .. } | Self::WrongKind { .. } => ErrorKind::Internal,
             Self::NotADocument(_) | Self::TooLarge { .. } => ErrorKind::Invalid,
         }
     }

@@ -17,6 +17,9 @@ use tidemark_base::limits::{MAX_ITEM_CHILDREN, MAX_KEY_BYTES, MAX_RUN_ITEM_BYTES
 use tidemark_base::{BlockId, BlockKind};
 use tidemark_blockstore::Node;
 
+/// Longest head of a patch, in bytes: it is far shorter.
+pub(super) const MAX_HEAD_BYTES: usize = 64;
+
 /// The kind of block that leaves of a run are.
 pub(super) const fn block_kind(kind: RunKind) -> BlockKind {
     match kind {
@@ -42,29 +45,50 @@ const fn begin_bytes(kind: RunKind) -> usize {
     }
 }
 
-/// How long an item is in a leaf, in bytes, with the names of its children.
-pub(super) fn item_bytes(kind: RunKind, key: &[u8], bytes: &[u8], children: usize) -> usize {
-    let prefixed = |part: &[u8]| varint::len(part.len() as u64).saturating_add(part.len());
-    match kind {
-        RunKind::Base => bytes.len(),
-        RunKind::Patch => prefixed(key).saturating_add(prefixed(bytes)),
-        RunKind::Catalog => {
-            let names = children.saturating_mul(BlockId::LEN).saturating_add(varint::len(children as u64));
-            prefixed(key).saturating_add(prefixed(bytes)).saturating_add(names)
-        }
-    }
+/// What an item of a run is made of.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Parts<'a> {
+    /// The key.
+    pub(super) key: &'a [u8],
+    /// What of the contents is always kept with the key: of patches alone.
+    pub(super) head: &'a [u8],
+    /// The contents.
+    pub(super) bytes: &'a [u8],
+    /// The blocks below it: of items of a catalog alone.
+    pub(super) children: &'a [BlockId],
 }
 
-/// Appends an item; names of children go elsewhere.
-pub(super) fn put_item(kind: RunKind, key: &[u8], bytes: &[u8], children: usize, out: &mut Vec<u8>) {
-    if kind == RunKind::Base {
-        out.extend_from_slice(bytes);
-        return;
+impl Parts<'_> {
+    /// The length of all that has to be kept in one, in bytes.
+    pub(super) const fn len_bytes(&self) -> usize {
+        self.key.len().saturating_add(self.head.len()).saturating_add(self.bytes.len())
     }
-    varint::put_prefixed(key, out);
-    varint::put_prefixed(bytes, out);
-    if kind == RunKind::Catalog {
-        varint::put(children as u64, out);
+
+    /// How long the item is in a leaf, in bytes, with the names of its children.
+    pub(super) fn in_leaf_bytes(&self, kind: RunKind) -> usize {
+        let number = |number: usize| varint::len(number as u64);
+        let lengths = match kind {
+            RunKind::Base => return self.bytes.len(),
+            RunKind::Patch => number(self.head.len()),
+            RunKind::Catalog => number(self.children.len()) + BlockId::LEN * self.children.len(),
+        };
+        self.len_bytes().saturating_add(number(self.key.len()) + number(self.bytes.len()) + lengths)
+    }
+
+    /// Appends the item to a leaf; the names of its children go elsewhere.
+    pub(super) fn put(&self, kind: RunKind, out: &mut Vec<u8>) {
+        if kind == RunKind::Base {
+            out.extend_from_slice(self.bytes);
+            return;
+        }
+        varint::put_prefixed(self.key, out);
+        if kind == RunKind::Patch {
+            varint::put_prefixed(self.head, out);
+        }
+        varint::put_prefixed(self.bytes, out);
+        if kind == RunKind::Catalog {
+            varint::put(self.children.len() as u64, out);
+        }
     }
 }
 
@@ -103,10 +127,12 @@ pub(super) fn open(kind: RunKind, plain: &[u8]) -> Result<Opened, Problem> {
 }
 
 /// Where the parts of an item stand in the plain bytes of its leaf.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Spans {
     /// The key; empty in a base leaf, where it comes from the document.
     pub(super) key: Range<usize>,
+    /// The head of the contents; empty but in a patch run.
+    pub(super) head: Range<usize>,
     /// The contents.
     pub(super) bytes: Range<usize>,
     /// How many children it has.
@@ -123,24 +149,31 @@ pub(super) fn item_at(kind: RunKind, plain: &[u8], at: usize) -> Result<Option<(
     let read = if kind == RunKind::Base { document(rest) } else { entry(kind, rest) };
     let (spans, len) = read.map_err(|error| CodecError { offset: at + error.offset, ..error })?;
     let shift = |range: Range<usize>| at + range.start..at + range.end;
-    Ok(Some((Spans { key: shift(spans.key), bytes: shift(spans.bytes), ..spans }, at + len)))
+    let Spans { key, head, bytes, children } = spans;
+    Ok(Some((Spans { key: shift(key), head: shift(head), bytes: shift(bytes), children }, at + len)))
 }
 
 fn document(rest: &[u8]) -> Result<(Spans, usize), CodecError> {
     let (document, _) = Doc::first(rest)?;
     let len = document.as_bytes().len();
-    Ok((Spans { key: 0..0, bytes: 0..len, children: 0 }, len))
+    Ok((Spans { bytes: 0..len, ..Spans::default() }, len))
 }
 
 fn entry(kind: RunKind, rest: &[u8]) -> Result<(Spans, usize), CodecError> {
     let mut reader = Reader::new(rest);
-    let key = varint::read_prefixed(&mut reader, "key", MAX_KEY_BYTES)?.len();
-    let key = reader.offset() - key..reader.offset();
-    let bytes = varint::read_prefixed(&mut reader, "contents", MAX_RUN_ITEM_BYTES)?.len();
-    let bytes = reader.offset() - bytes..reader.offset();
-    let children = match kind {
-        RunKind::Catalog => varint::read_len(&mut reader, "number of children", MAX_ITEM_CHILDREN)?,
-        _ => 0,
-    };
-    Ok((Spans { key, bytes, children }, reader.offset()))
+    let mut spans = Spans { key: span(&mut reader, "key", MAX_KEY_BYTES)?, ..Spans::default() };
+    if kind == RunKind::Patch {
+        spans.head = span(&mut reader, "head of the contents", MAX_HEAD_BYTES)?;
+    }
+    spans.bytes = span(&mut reader, "contents", MAX_RUN_ITEM_BYTES)?;
+    if kind == RunKind::Catalog {
+        spans.children = varint::read_len(&mut reader, "number of children", MAX_ITEM_CHILDREN)?;
+    }
+    Ok((spans, reader.offset()))
+}
+
+/// Where the next bytes with a length in front stand.
+fn span(reader: &mut Reader<'_>, what: &'static str, limit: usize) -> Result<Range<usize>, CodecError> {
+    let len = varint::read_prefixed(reader, what, limit)?.len();
+    Ok(reader.offset() - len..reader.offset())
 }

@@ -15,6 +15,7 @@ use super::separator;
 use super::source::{Source, read_one};
 use std::collections::VecDeque;
 use tidemark_base::codec::Reader;
+use tidemark_base::limits::MAX_SEPARATOR_BYTES;
 use tidemark_base::{BlockId, BlockKind};
 use tidemark_blockstore::{Block, Node};
 
@@ -62,7 +63,7 @@ impl Frame {
 pub(super) struct Path {
     frames: Vec<Frame>,
     /// The next children of the lowest node, already read.
-    ahead: VecDeque<Block>,
+    ahead: VecDeque<tidemark_blockstore::Result<Block>>,
     /// How many are read next time.
     read_ahead: usize,
     is_begun: bool,
@@ -153,7 +154,7 @@ impl Path {
     /// The next child of the lowest node, which is above leaves.
     fn next_ahead(&mut self, source: &dyn Source, range: &KeyRange) -> Result<Block> {
         if let Some(block) = self.ahead.pop_front() {
-            return Ok(block);
+            return Ok(block?);
         }
         let frame = self.frames.last();
         let mut bytes = 0_u64;
@@ -168,10 +169,9 @@ impl Path {
         });
         let ids: Vec<BlockId> = wanted.map(|(_, child)| child.id).collect();
         self.read_ahead = (2 * self.read_ahead).min(MAX_AHEAD);
-        let blocks: Result<VecDeque<Block>, _> = source.read(&ids).into_iter().collect();
-        self.ahead = blocks?;
+        self.ahead = source.read(&ids).into();
         let first = self.ahead.pop_front();
-        Ok(first.expect("a frame with a next child was looked at, and reading answers each question"))
+        Ok(first.expect("a frame with a next child was looked at, and reading answers each question")?)
     }
 
     /// Goes back to where leaves with keys from `key` on are found next; the nodes that are known are used
@@ -181,7 +181,7 @@ impl Path {
         while let Some(frame) = self.frames.last_mut() {
             let begins_before = frame.low.as_slice() <= key;
             let ends_behind = frame.high.as_deref().is_none_or(|high| !separator::is_passed(high, key));
-            let may_begin_above = frame.low.len() == tidemark_base::limits::MAX_SEPARATOR_BYTES;
+            let may_begin_above = frame.low.len() == MAX_SEPARATOR_BYTES;
             if begins_before && ends_behind && !may_begin_above {
                 let separated = frame.node.children.get(1..).unwrap_or_default();
                 let next = separated.partition_point(|child| separator::is_passed(&child.separator, key));

@@ -23,7 +23,7 @@ impl std::fmt::Debug for RunReader<'_> {
 /// An item of a run, on its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
-    /// Its contents.
+    /// Its contents; of a patch the payload alone.
     pub bytes: Vec<u8>,
     /// The blocks below it; only in a catalog.
     pub children: Vec<BlockId>,

@@ -46,9 +46,10 @@ mod tests {
     #[test]
     fn keys_that_begin_with_a_cut_separator_may_lie_before_it() {
         let long = |last: u8| [vec![7; MAX_SEPARATOR_BYTES], vec![last]].concat();
-        let separator = between(&long(1), &long(2));
+        let (before, first) = (long(1), long(2));
+        let separator = between(&before, &first);
         assert_eq!(separator, vec![7; MAX_SEPARATOR_BYTES]);
-        assert!(!is_passed(separator, &long(1)) && !is_passed(separator, &long(2)));
+        assert!(!is_passed(separator, &before) && !is_passed(separator, &first));
         assert!(is_passed(separator, &[8]) && !is_passed(separator, &[6; 2000]));
         assert!(may_follow(separator, separator) && !may_follow(b"a", b"a"));
     }

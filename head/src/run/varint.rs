@@ -106,7 +106,14 @@ mod tests {
     #[test]
     fn other_forms_are_refused() {
         let overlong = [0x80; 11];
-        for bad in [&[][..], &[0x80], &[0x80, 0], &[0xff, 0x80, 0], &overlong, &[[0xff; 9].as_slice(), &[2]].concat()] {
+        for bad in [
+            &[][..],
+            &[0x80],
+            &[0x80, 0],
+            &[0xff, 0x80, 0],
+            &overlong,
+            &[[0xff; 9].as_slice(), &[2]].concat(),
+        ] {
             assert!(read(&mut Reader::new(bad), "number").is_err(), "{bad:?}");
         }
     }

@@ -11,10 +11,12 @@ use super::batch::Batch;
 use super::cut::KeyCutter;
 use super::error::{Result, RunError};
 use super::index::{Amount, Child};
-use super::large::{Large, MAX_INLINE_BYTES};
+use super::large::{Large, Lengths, MAX_INLINE_BYTES};
+use super::leaf::{self, Parts};
 use super::levels::Levels;
 use super::record::{Run, RunKind};
-use super::{leaf, separator};
+use super::separator;
+use crate::patch::Patch;
 use tidemark_base::BlockId;
 use tidemark_base::bson::Doc;
 use tidemark_base::limits::{MAX_ITEM_CHILDREN, MAX_KEY_BYTES, MAX_RUN_ITEM_BYTES};
@@ -34,8 +36,12 @@ pub struct RunWriter<'s> {
     max_leaf_item_bytes: usize,
     leaf: OpenLeaf,
     batch: Batch,
+    /// How much waits before it is put, in bytes.
+    batch_bytes: usize,
     levels: Levels,
     last_key: Option<Vec<u8>>,
+    /// Memory for the heads of patches.
+    head: Vec<u8>,
     written: Amount,
 }
 
@@ -68,49 +74,76 @@ impl<'s> RunWriter<'s> {
             max_leaf_item_bytes: superblock.cut_sizes.max_bytes as usize,
             leaf: OpenLeaf::default(),
             batch: Batch::new(kind),
+            batch_bytes: BATCH_BYTES,
             levels: Levels::new(kind, *superblock),
             last_key: None,
+            head: Vec::new(),
             written: Amount::default(),
         }
     }
 
-    /// Adds an item. In a base run, `bytes` is a document and `key` that of its `_id`. `children` are blocks
-    /// that the item keeps alive, only in a catalog; their names must stand in `bytes` as well if they are to
-    /// be read again.
+    /// Adds an item to a base run or a catalog. In a base run, `bytes` is a document and `key` that of its
+    /// `_id`. `children` are blocks that the item keeps alive, only in a catalog.
     ///
     /// # Errors
     /// [`RunError::Order`] unless `key` is greater than the one before; [`RunError::NotADocument`],
-    /// [`RunError::ChildrenInPlainRun`], [`RunError::TooLarge`]; failures of the store, after which the
-    /// writer is of no use.
+    /// [`RunError::WrongKind`], [`RunError::TooLarge`]; failures of the store, after which the writer is of
+    /// no use.
     pub fn push(&mut self, key: &[u8], bytes: &[u8], children: &[BlockId]) -> Result<()> {
-        self.check(key, bytes, children)?;
-        let item_bytes = leaf::item_bytes(self.kind, key, bytes, children.len());
-        if item_bytes > self.max_leaf_item_bytes {
-            self.close_leaf()?;
-            self.push_large(key, bytes, children)?;
-        } else {
-            self.push_small(key, bytes, children, item_bytes)?;
-        }
-        let last_key = self.last_key.get_or_insert_default();
-        last_key.clear();
-        last_key.extend_from_slice(key);
-        if self.batch.len_bytes() >= BATCH_BYTES { self.put_batch() } else { Ok(()) }
-    }
-
-    fn check(&self, key: &[u8], bytes: &[u8], children: &[BlockId]) -> Result<()> {
-        if let Some(previous) = self.last_key.as_deref().filter(|previous| key <= *previous) {
-            return Err(RunError::Order { previous: previous.to_vec(), key: key.to_vec() });
-        }
         if self.kind == RunKind::Base {
             Doc::new(bytes).map_err(RunError::NotADocument)?;
         }
-        if self.kind != RunKind::Catalog && !children.is_empty() {
-            return Err(RunError::ChildrenInPlainRun);
+        let has_strange_children = self.kind != RunKind::Catalog && !children.is_empty();
+        if self.kind == RunKind::Patch || has_strange_children {
+            return Err(RunError::WrongKind { kind: self.kind });
+        }
+        self.push_parts(Parts { key, head: &[], bytes, children })
+    }
+
+    /// Adds an item to a patch run.
+    ///
+    /// # Errors
+    /// As [`Self::push`].
+    pub fn push_patch(&mut self, key: &[u8], patch: &Patch<'_>) -> Result<()> {
+        if self.kind != RunKind::Patch {
+            return Err(RunError::WrongKind { kind: self.kind });
+        }
+        let mut head = std::mem::take(&mut self.head);
+        head.clear();
+        patch.encode_head(&mut head);
+        let pushed = self.push_parts(Parts { key, head: &head, bytes: patch.payload(), children: &[] });
+        self.head = head;
+        pushed
+    }
+
+    #[cfg(test)]
+    pub(super) fn set_batch_bytes(&mut self, bytes: usize) {
+        self.batch_bytes = bytes;
+    }
+
+    fn push_parts(&mut self, item: Parts<'_>) -> Result<()> {
+        self.check(&item)?;
+        let item_bytes = item.in_leaf_bytes(self.kind);
+        if item_bytes > self.max_leaf_item_bytes {
+            self.close_leaf()?;
+            self.push_large(&item);
+        } else {
+            self.push_small(&item, item_bytes)?;
+        }
+        let last_key = self.last_key.get_or_insert_default();
+        last_key.clear();
+        last_key.extend_from_slice(item.key);
+        if self.batch.len_bytes() >= self.batch_bytes { self.put_batch() } else { Ok(()) }
+    }
+
+    fn check(&self, item: &Parts<'_>) -> Result<()> {
+        if let Some(previous) = self.last_key.as_deref().filter(|previous| item.key <= *previous) {
+            return Err(RunError::Order { previous: previous.to_vec(), key: item.key.to_vec() });
         }
         for (what, len, limit) in [
-            ("the length of the key", key.len(), MAX_KEY_BYTES),
-            ("the length", key.len().saturating_add(bytes.len()), MAX_RUN_ITEM_BYTES),
-            ("the number of children", children.len(), MAX_ITEM_CHILDREN),
+            ("the length of the key", item.key.len(), MAX_KEY_BYTES),
+            ("the length", item.len_bytes(), MAX_RUN_ITEM_BYTES),
+            ("the number of children", item.children.len(), MAX_ITEM_CHILDREN),
         ] {
             if len > limit {
                 return Err(RunError::TooLarge { what, len, limit });
@@ -119,19 +152,22 @@ impl<'s> RunWriter<'s> {
         Ok(())
     }
 
-    fn push_small(&mut self, key: &[u8], bytes: &[u8], children: &[BlockId], item_bytes: usize) -> Result<()> {
+    fn push_small(&mut self, item: &Parts<'_>, item_bytes: usize) -> Result<()> {
         if self.leaf_bytes() > 0 && self.leaf_bytes() + item_bytes > self.leaf_cutter.max_bytes() {
             self.close_leaf()?;
         }
         if self.leaf.amount.items == 0 {
             leaf::begin(self.kind, &mut self.leaf.body);
-            self.leaf.separator = self.separator(key);
+            self.leaf.separator = self.separator(item.key);
         }
-        leaf::put_item(self.kind, key, bytes, children.len(), &mut self.leaf.body);
-        self.leaf.children.extend_from_slice(children);
+        item.put(self.kind, &mut self.leaf.body);
+        self.leaf.children.extend_from_slice(item.children);
         self.leaf.amount.items += 1;
         self.leaf.amount.plain_bytes += item_bytes as u64;
-        if self.leaf_cutter.ends(key, item_bytes, self.leaf_bytes()) { self.close_leaf() } else { Ok(()) }
+        if self.leaf_cutter.ends(item.key, item_bytes, self.leaf_bytes()) {
+            self.close_leaf()?;
+        }
+        Ok(())
     }
 
     /// The length of the items in the open leaf.
@@ -157,31 +193,24 @@ impl<'s> RunWriter<'s> {
         }
         body.clear();
         children.clear();
-        self.count(std::mem::take(&mut self.leaf.amount));
+        let amount = std::mem::take(amount);
+        self.count(amount);
         Ok(())
     }
 
-    fn push_large(&mut self, key: &[u8], bytes: &[u8], children: &[BlockId]) -> Result<()> {
-        let separator = self.separator(key);
+    fn push_large(&mut self, item: &Parts<'_>) {
+        let separator = self.separator(item.key);
         // In a base the key follows from the document.
-        let key = if self.kind == RunKind::Base { &[] } else { key };
-        let head = if self.kind == RunKind::Patch { crate::patch::head_bytes(bytes) } else { 0 };
-        let (head, rest) = bytes.split_at_checked(head).unwrap_or((&[], bytes));
-        let start = [key, head].concat();
-        let (inline, start) =
-            if start.len() <= MAX_INLINE_BYTES { (start.as_slice(), &[][..]) } else { (&[][..], start.as_slice()) };
-        for part in [start, rest] {
+        let key = if self.kind == RunKind::Base { &[] } else { item.key };
+        let start = [key, item.head].concat();
+        let inline = if start.len() <= MAX_INLINE_BYTES { start.as_slice() } else { &[] };
+        for part in [start.get(inline.len()..).unwrap_or_default(), item.bytes] {
             self.value_cutter.cut(part).for_each(|piece| self.batch.piece(piece));
         }
-        let large = Large {
-            own_children: children.len(),
-            key_bytes: key.len(),
-            content_bytes: bytes.len(),
-            inline,
-        };
-        self.batch.large(large, children, separator);
+        let lengths = Lengths { key: key.len(), head: item.head.len(), contents: item.bytes.len() };
+        let large = Large { own_children: item.children.len(), lengths, inline };
+        self.batch.large(large, item.children, separator);
         self.count(Amount { items: 1, plain_bytes: large.plain_bytes() });
-        Ok(())
     }
 
     fn count(&mut self, amount: Amount) {

@@ -23,21 +23,13 @@ impl Collection {
         self.indexes.iter().position(|spec| index_name(spec) == Some(name))
     }
 
-    /// Adds an index if its name is free; says whether it was.
-    pub(super) fn add_index(&mut self, spec: Vec<u8>) -> bool {
-        let taken = index_name(&spec).is_some_and(|name| self.index_position(name).is_some());
-        if !taken {
-            self.indexes.push(spec);
-        }
-        !taken
-    }
-
     /// Removes all indexes but the one on `_id`, also if that is the collection's own order.
     pub(super) fn remove_secondary_indexes(&mut self) {
         self.indexes.retain(|spec| Doc::new(spec).is_ok_and(index_spec::is_id_index));
     }
 }
 
-fn index_name(spec: &[u8]) -> Option<&[u8]> {
+/// The name in a specification.
+pub(super) fn index_name(spec: &[u8]) -> Option<&[u8]> {
     index_spec::name(Doc::new(spec).ok()?)
 }

@@ -1,6 +1,6 @@
 //! `create`, and `convertToCapped` as old servers log it.
 
-use super::options::{self, Value};
+use super::options::{self, Edits, Value};
 use super::{Change, Collection, Effect, MisfitKind, index_spec};
 use crate::EntryProblem;
 use tidemark_base::bson::{Doc, DocWriter};
@@ -17,7 +17,7 @@ impl Change<'_> {
         if self.catalog.collections.contains_key(&uuid) {
             self.misfit(MisfitKind::CollectionExists, name, Some(uuid));
             // Copied after it was made, and perhaps renamed since: the rename comes again.
-            self.give_name(uuid, self.database.to_owned(), name.to_owned());
+            self.catalog.give_name(uuid, self.database, name);
             return Ok(());
         }
         let options = options_of(o)?;
@@ -25,7 +25,7 @@ impl Change<'_> {
         self.check_name_is_free(name, uuid);
         let database = self.database.to_owned();
         let collection = Collection { database, name: name.to_owned(), options, indexes };
-        self.catalog.collections.insert(uuid, collection);
+        self.catalog.insert(uuid, collection);
         self.applied.effect = Effect::Created(uuid);
         Ok(())
     }
@@ -35,23 +35,25 @@ impl Change<'_> {
         let Some(uuid) = self.find(name) else { return Ok(()) };
         let Some(collection) = self.catalog.collections.get_mut(&uuid) else { return Ok(()) };
         let size = i64::try_from(size_bytes).unwrap_or(i64::MAX);
-        let capped = options::set(&collection.options, "capped", &Value::bool(true))?;
-        collection.options = options::set(&capped, "size", &Value::number(size))?;
+        let mut edits = Edits::new();
+        edits.set(b"capped", Value::bool(true));
+        edits.set(b"size", Value::number(size));
+        collection.options = edits.apply(&collection.options, &options::ORDER)?;
         collection.remove_secondary_indexes();
         self.applied.effect = Effect::CappedTo { uuid, size_bytes };
         Ok(())
     }
 }
 
-/// All fields but the command's name and `idIndex`: defaults are resolved, the order is that of
-/// `listCollections`.
+/// All fields but the command's name, `idIndex`, and what a server calls its own files: defaults are resolved,
+/// the order is that of `listCollections`.
 fn options_of(o: Doc<'_>) -> Result<Vec<u8>, CodecError> {
     let mut out = Vec::with_capacity(o.as_bytes().len());
     let mut w = DocWriter::new(&mut out);
     let open = w.begin();
     for element in o.elements().skip(1) {
         let element = element?;
-        if element.name != b"idIndex" {
+        if element.name != b"idIndex" && !options::is_of_a_node(element.name) {
             w.element(element);
         }
     }

@@ -4,7 +4,7 @@
 //! order, and numbers and flags have its types. Copies are made from such replies, so what entries bring is
 //! put into the same form, and equal indexes are equal bytes. Order and types were observed on 6.0.5.
 
-use super::options::{self, Value};
+use super::options::{self, Edits};
 use tidemark_base::bson::{Doc, DocWriter, Element, kind};
 use tidemark_base::codec::CodecError;
 
@@ -60,6 +60,7 @@ pub(super) fn normal_form<'a>(
     fields: impl Iterator<Item = Result<Element<'a>, CodecError>>,
 ) -> Result<Vec<u8>, CodecError> {
     let mut fields = fields.collect::<Result<Vec<_>, _>>()?;
+    fields.retain(|field| !options::is_of_a_node(field.name));
     let rank = |name: &[u8]| ORDER.iter().position(|known| known.as_bytes() == name);
     fields.sort_by_key(|field| rank(field.name).unwrap_or(ORDER.len()));
     let mut out = Vec::new();
@@ -127,15 +128,10 @@ impl Number {
     }
 }
 
-/// The specification with this field set.
-pub(super) fn set(spec: &[u8], name: &str, value: &Value) -> Result<Vec<u8>, CodecError> {
-    let set = options::set_ordered(spec, &ORDER, name, value)?;
-    normal_form(Doc::new(&set)?.elements())
-}
-
-/// The specification without this field.
-pub(super) fn remove(spec: &[u8], name: &str) -> Result<Vec<u8>, CodecError> {
-    options::remove(spec, name)
+/// The specification with these changes.
+pub(super) fn edited(spec: &[u8], edits: Edits<'_>) -> Result<Vec<u8>, CodecError> {
+    let edited = edits.apply(spec, &ORDER)?;
+    normal_form(Doc::new(&edited)?.elements())
 }
 
 /// The row that `listIndexes` makes up for a clustered collection.

@@ -3,15 +3,22 @@
 //! In a fuzzy replay an index may have come with the copy already, perhaps with another specification: it
 //! stays, since the entry that makes the difference follows.
 
+use super::collection::index_name;
 use super::{Change, MisfitKind, index_spec};
 use crate::EntryProblem;
+use std::collections::BTreeSet;
 use tidemark_base::bson::Doc;
 
+/// Most indexes that a collection may have here. A server allows 64; a copy that is ahead of its log has at most
+/// as many again, under names that the log gives up later.
+pub(super) const MAX_INDEXES: usize = 256;
+
 impl Change<'_> {
-    /// One index, at once: its specification is the fields behind the command's name.
+    /// One index, at once: its specification is the fields behind the command's name, but for those in which a
+    /// node names its own files.
     pub(super) fn create_index(&mut self, name: &str, o: Doc<'_>) -> Result<(), EntryProblem> {
         let spec = index_spec::normal_form(o.elements().skip(1))?;
-        self.add_indexes(name, vec![spec])
+        self.add_indexes("createIndexes", name, vec![spec])
     }
 
     /// Complete in itself, whether the start was seen or not.
@@ -19,23 +26,31 @@ impl Change<'_> {
         let specs = specs(indexes)?;
         let specs = specs.into_iter().map(|spec| index_spec::normal_form(spec.elements()));
         let specs = specs.collect::<Result<Vec<_>, _>>()?;
-        self.add_indexes(name, specs)
+        self.add_indexes("commitIndexBuild", name, specs)
     }
 
-    fn add_indexes(&mut self, name: &str, specs: Vec<Vec<u8>>) -> Result<(), EntryProblem> {
-        let mut taken = Vec::new();
+    fn add_indexes(&mut self, command: &str, name: &str, specs: Vec<Vec<u8>>) -> Result<(), EntryProblem> {
+        let mut misfits = Vec::new();
         for spec in &specs {
             // Found by name from here on.
             index_spec::name(Doc::new(spec)?).ok_or(EntryProblem::Field { field: "name" })?;
         }
         let Some(collection) = self.find_mut(name) else { return Ok(()) };
+        if collection.indexes.len().saturating_add(specs.len()) > MAX_INDEXES {
+            let (command, why) = (command.to_owned(), "the collection would have more than 256 indexes");
+            return Err(EntryProblem::NeedsResync { command, why });
+        }
+        let name_of = |spec: &[u8]| index_name(spec).map(<[u8]>::to_vec);
+        let mut taken: BTreeSet<_> = collection.indexes.iter().map(|spec| name_of(spec)).collect();
         for spec in specs {
-            let index = text(index_spec::name(Doc::new(&spec)?).unwrap_or_default());
-            if !collection.add_index(spec) {
-                taken.push(index);
+            let index = name_of(&spec);
+            if taken.insert(index.clone()) {
+                collection.indexes.push(spec);
+            } else {
+                misfits.push(text(&index.unwrap_or_default()));
             }
         }
-        for index in taken {
+        for index in misfits {
             self.misfit(MisfitKind::IndexExists { index }, name, self.uuid);
         }
         Ok(())

@@ -18,11 +18,13 @@ mod create;
 mod effect;
 mod index_spec;
 mod indexes;
+mod named;
 mod options;
 mod rename;
 
 use crate::EntryProblem;
 use crate::entry::{Command, CommandEntry, Manner};
+use named::Named;
 use std::collections::BTreeMap;
 use tidemark_base::CollectionUuid;
 
@@ -33,23 +35,39 @@ pub use effect::{Applied, Effect, Misfit, MisfitKind};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Catalog {
     collections: BTreeMap<CollectionUuid, Collection>,
+    /// The same by name.
+    named: Named,
 }
 
 impl Catalog {
     /// A catalog without collections.
     #[must_use]
     pub const fn new() -> Self {
-        Self { collections: BTreeMap::new() }
+        Self { collections: BTreeMap::new(), named: Named::new() }
     }
 
     /// Adds a collection as a copy found it; returns the one that had the UUID before.
     pub fn insert(&mut self, uuid: CollectionUuid, collection: Collection) -> Option<Collection> {
-        self.collections.insert(uuid, collection)
+        let before = self.remove(uuid);
+        self.named.add(uuid, &collection);
+        self.collections.insert(uuid, collection);
+        before
     }
 
     /// Removes a collection and returns it.
     pub fn remove(&mut self, uuid: CollectionUuid) -> Option<Collection> {
-        self.collections.remove(&uuid)
+        let removed = self.collections.remove(&uuid)?;
+        self.named.remove(uuid, &removed);
+        Some(removed)
+    }
+
+    /// Gives a collection another name, if there is one.
+    fn give_name(&mut self, uuid: CollectionUuid, database: &str, name: &str) {
+        if let Some(collection) = self.collections.get_mut(&uuid) {
+            self.named.remove(uuid, collection);
+            (collection.database, collection.name) = (database.to_owned(), name.to_owned());
+            self.named.add(uuid, collection);
+        }
     }
 
     /// The collection with this UUID.
@@ -64,20 +82,16 @@ impl Catalog {
     }
 
     /// The collections of this name: one or none, and more only before a copy is consistent.
-    pub fn named<'c>(
-        &'c self,
-        database: &'c str,
-        name: &'c str,
-    ) -> impl Iterator<Item = CollectionUuid> + 'c {
-        let named = move |collection: &Collection| collection.name == name && collection.database == database;
-        self.iter().filter(move |(_, collection)| named(collection)).map(|(uuid, _)| uuid)
+    pub fn named(&self, database: &str, name: &str) -> impl Iterator<Item = CollectionUuid> + use<'_> {
+        self.named.get(database, name)
     }
 
     /// Applies a command. What does not fit is done as far as it makes sense, and reported in
     /// [`Applied::misfits`] if the command is strict.
     ///
     /// # Errors
-    /// [`EntryProblem`] if the command's document is broken. The catalog is as it was then.
+    /// [`EntryProblem`] if the command's document is broken, or contradicts itself, or asks for more indexes
+    /// than any server has. The catalog is as it was then.
     pub fn apply(&mut self, entry: &CommandEntry<'_>) -> Result<Applied, EntryProblem> {
         let mut change = Change::new(self, entry);
         match entry.command {
@@ -151,21 +165,21 @@ impl<'c> Change<'c> {
         // Of a collection that is not known too: a copy of it may still be on its way.
         let dropped = self.find(name).or(self.uuid);
         if let Some(uuid) = dropped {
-            self.catalog.collections.remove(&uuid);
+            self.catalog.remove(uuid);
             self.applied.effect = Effect::Dropped(vec![uuid]);
         }
     }
 
     /// Every collection has had its own drop entry; what is left came with a copy, and is made again later.
     fn drop_database(&mut self) {
-        let of_it = self.catalog.iter().filter(|(_, collection)| collection.database == self.database);
-        let left: Vec<_> = of_it.map(|(uuid, collection)| (uuid, collection.name.clone())).collect();
-        for (uuid, name) in &left {
-            self.misfit(MisfitKind::DroppedWithDatabase, name, Some(*uuid));
-            self.catalog.collections.remove(uuid);
+        let left = self.catalog.named.of_database(self.database);
+        for uuid in &left {
+            if let Some(collection) = self.catalog.remove(*uuid) {
+                self.misfit(MisfitKind::DroppedWithDatabase, &collection.name, Some(*uuid));
+            }
         }
         if !left.is_empty() {
-            self.applied.effect = Effect::Dropped(left.into_iter().map(|(uuid, _)| uuid).collect());
+            self.applied.effect = Effect::Dropped(left.into_iter().collect());
         }
     }
 

@@ -4,10 +4,12 @@
 //! `collMod` adds goes to its place in `CollectionOptions::appendBSON` (MongoDB 6.0, `collection_options.cpp`);
 //! a field that is not known stays where it is, and a new one goes to the end.
 
+use std::collections::{BTreeMap, BTreeSet};
 use tidemark_base::bson::{Doc, DocWriter, Element, kind};
 use tidemark_base::codec::CodecError;
 
-const ORDER: [&str; 17] = [
+/// The options of a collection, in the server's order.
+pub(super) const ORDER: [&str; 17] = [
     "capped",
     "size",
     "max",
@@ -63,66 +65,129 @@ impl Value {
         Self { kind: kind::OBJECT, bytes: document }
     }
 
-    fn write(&self, w: &mut DocWriter<'_>, name: &str) {
-        w.raw(self.kind, name.as_bytes(), &self.bytes);
+    fn write(&self, w: &mut DocWriter<'_>, name: &[u8]) {
+        w.raw(self.kind, name, &self.bytes);
     }
 }
 
-/// The options with this field set: in place if it is there, else at its place.
-pub(super) fn set(options: &[u8], name: &str, value: &Value) -> Result<Vec<u8>, CodecError> {
-    set_ordered(options, &ORDER, name, value)
+/// Fields in which a node names its own files, in the entries of 8.2 and later. They mean nothing elsewhere.
+const OF_A_NODE: [&str; 10] = [
+    "catalogId",
+    "ident",
+    "idIndexIdent",
+    "indexIdent",
+    "sorterIdent",
+    "sideWritesIdent",
+    "skippedRecordsIdent",
+    "constraintViolationsIdent",
+    "directoryPerDB",
+    "directoryForIndexes",
+];
+
+/// Whether a field is about one node only, and so neither an option nor part of a specification.
+pub(super) fn is_of_a_node(field: &[u8]) -> bool {
+    OF_A_NODE.iter().any(|known| known.as_bytes() == field)
 }
 
-/// The options without this field.
-pub(super) fn remove(options: &[u8], name: &str) -> Result<Vec<u8>, CodecError> {
-    retain(options, |field| field != name.as_bytes())
+/// Fields of a document to be set or removed, all in one go, however many there are. Of a name that comes
+/// twice, the last counts.
+#[derive(Debug, Default)]
+pub(super) struct Edits<'n> {
+    edits: BTreeMap<&'n [u8], Edit>,
 }
 
-/// The document with only the fields that are to stay.
-pub(super) fn retain(document: &[u8], stays: impl Fn(&[u8]) -> bool) -> Result<Vec<u8>, CodecError> {
-    let mut out = Vec::with_capacity(document.len());
-    let mut w = DocWriter::new(&mut out);
-    let open = w.begin();
-    for element in Doc::new(document)?.elements() {
-        let element = element?;
-        if stays(element.name) {
-            w.element(element);
+#[derive(Debug)]
+struct Edit {
+    /// None removes the field.
+    value: Option<Value>,
+    /// How many names came before it: new fields that are not known stand in that order.
+    turn: usize,
+    written: bool,
+}
+
+/// A field that is set and not there: its rank, its name and its value.
+type New<'n> = (usize, &'n [u8], Value);
+
+impl<'n> Edits<'n> {
+    pub(super) const fn new() -> Self {
+        Self { edits: BTreeMap::new() }
+    }
+
+    /// Sets a field: in place if it is there, else at its place.
+    pub(super) fn set(&mut self, name: &'n [u8], value: Value) {
+        self.put(name, Some(value));
+    }
+
+    /// Removes a field.
+    pub(super) fn remove(&mut self, name: &'n [u8]) {
+        self.put(name, None);
+    }
+
+    pub(super) fn put(&mut self, name: &'n [u8], value: Option<Value>) {
+        let turn = self.edits.len();
+        self.edits.entry(name).or_insert(Edit { value: None, turn, written: false }).value = value;
+    }
+
+    /// Whether the field is among them.
+    pub(super) fn has(&self, name: &[u8]) -> bool {
+        self.edits.contains_key(name)
+    }
+
+    /// The changed document. New fields that are known go in front of those that come behind them in `order`.
+    pub(super) fn apply(mut self, document: &[u8], order: &[&str]) -> Result<Vec<u8>, CodecError> {
+        let document = Doc::new(document)?;
+        let new = self.new_fields(document, order)?;
+        let mut new = new.into_iter().peekable();
+        let mut out = Vec::with_capacity(document.as_bytes().len() + 64);
+        let mut w = DocWriter::new(&mut out);
+        let open = w.begin();
+        for element in document.elements() {
+            let element = element?;
+            let rank = rank(order, element.name);
+            while let Some((_, name, value)) = new.next_if(|(own, ..)| rank.is_some_and(|rank| *own < rank)) {
+                value.write(&mut w, name);
+            }
+            match self.edits.get_mut(element.name) {
+                None => w.element(element),
+                Some(edit) => {
+                    if let (false, Some(value)) = (std::mem::replace(&mut edit.written, true), &edit.value) {
+                        value.write(&mut w, element.name);
+                    }
+                }
+            }
         }
+        new.for_each(|(_, name, value)| value.write(&mut w, name));
+        w.end(open);
+        Ok(out)
     }
-    w.end(open);
-    Ok(out)
+
+    /// Takes out what is set and not there, in the order in which it is to stand: what is known, then the rest.
+    fn new_fields(&mut self, document: Doc<'_>, order: &[&str]) -> Result<Vec<New<'n>>, CodecError> {
+        let mut present = BTreeSet::new();
+        for element in document.elements() {
+            present.insert(element?.name);
+        }
+        let mut new = Vec::new();
+        for (name, edit) in &mut self.edits {
+            if !present.contains(name)
+                && let Some(value) = edit.value.take()
+            {
+                let rank = rank(order, name).unwrap_or_else(|| order.len() + edit.turn);
+                new.push((rank, *name, value));
+            }
+        }
+        new.sort_by_key(|(rank, ..)| *rank);
+        Ok(new)
+    }
 }
 
-/// As [`set`], for a document with another order of fields.
-pub(super) fn set_ordered(
-    document: &[u8],
-    order: &[&str],
-    name: &str,
-    value: &Value,
-) -> Result<Vec<u8>, CodecError> {
-    let document = Doc::new(document)?;
-    let rank = |field: &[u8]| order.iter().position(|known| known.as_bytes() == field);
-    let own = rank(name.as_bytes());
-    let replaces = document.get(name)?.is_some();
-    let mut out = Vec::with_capacity(document.as_bytes().len() + 64);
-    let mut w = DocWriter::new(&mut out);
-    let open = w.begin();
-    let mut written = false;
-    for element in document.elements() {
-        let element = element?;
-        let is_it = element.name == name.as_bytes();
-        let is_behind = !replaces && own.is_some_and(|own| rank(element.name).is_some_and(|it| it > own));
-        if !written && (is_it || is_behind) {
-            value.write(&mut w, name);
-            written = true;
-        }
-        if !is_it {
-            w.element(element);
-        }
-    }
-    if !written {
-        value.write(&mut w, name);
-    }
-    w.end(open);
-    Ok(out)
+fn rank(order: &[&str], field: &[u8]) -> Option<usize> {
+    order.iter().position(|known| known.as_bytes() == field)
+}
+
+/// The document without this field.
+pub(super) fn remove(document: &[u8], name: &[u8]) -> Result<Vec<u8>, CodecError> {
+    let mut edits = Edits::new();
+    edits.remove(name);
+    edits.apply(document, &[])
 }

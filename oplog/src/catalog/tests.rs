@@ -271,6 +271,125 @@ fn names_can_be_swapped_through_a_third() {
     assert_eq!(misfits(&rig.run(A, rename("b", "a"))), [&MisfitKind::NameTaken]);
 }
 
+#[test]
+fn a_rename_that_would_drop_what_it_renames_is_refused() {
+    for (ui, mut rig) in [(Some(A), Rig::strict()), (Some(A), Rig::tolerant()), (None, Rig::strict())] {
+        rig.create(A, "a", doc! {});
+        let before = rig.catalog.clone();
+        let mut o = rename("a", "b");
+        o.insert("dropTarget", binary(A));
+        let refused = rig.try_run(ui, o).unwrap_err();
+        assert!(refused.to_string().contains("it drops the collection that it renames"), "{refused}");
+        assert_eq!(rig.catalog, before);
+    }
+    // The same of a collection that is not known: a copy of it may come.
+    let mut o = rename("a", "b");
+    o.insert("dropTarget", binary(A));
+    Rig::tolerant().try_run(Some(A), o).unwrap_err();
+}
+
+#[test]
+fn a_rename_is_of_the_database_in_its_names_wherever_it_was_logged() {
+    let mut rig = Rig::strict();
+    rig.create(A, "a", doc! {});
+    rig.create(B, "b", doc! {});
+    let mut run = |o: Document| {
+        let entry = doc! {"op": "c", "ns": "admin.$cmd", "o": o, "ts": bson::Timestamp { time: 9, increment: 1 }, "t": 1_i64, "v": 2_i64};
+        let bytes = raw(&entry);
+        let entry = Entry::parse(Doc::new(&bytes).unwrap(), Fuzzy::default()).unwrap();
+        let Body::Command(command) = &entry.body else { panic!("no command: {entry:?}") };
+        rig.catalog.apply(command).unwrap()
+    };
+    assert_eq!(run(rename("a", "c")), Applied::default());
+    assert_eq!(
+        run(rename("c", "b")).misfits[0].to_string(),
+        format!("app.b ({}): another collection has this name", uuid(B))
+    );
+    assert_eq!(run(rename("x", "y")).misfits[0].to_string(), "app.x: there is no such collection");
+    assert_eq!(rig.name(A), "b");
+}
+
+#[test]
+fn names_are_found_however_collections_come_and_go() {
+    let mut rig = Rig::tolerant();
+    let named = |rig: &Rig, name: &str| rig.catalog.named("app", name).collect::<Vec<_>>();
+    rig.create(A, "a", doc! {});
+    rig.create(B, "a", doc! {});
+    rig.run(B, rename("a", "b"));
+    assert_eq!((named(&rig, "a"), named(&rig, "b")), (vec![uuid(A)], vec![uuid(B)]));
+    rig.run(B, doc! {"create": "a"});
+    assert_eq!((named(&rig, "a"), named(&rig, "b")), (vec![uuid(A), uuid(B)], vec![]));
+    let other = Collection { name: "c".into(), ..rig.catalog.get(uuid(A)).unwrap().clone() };
+    assert_eq!(rig.catalog.insert(uuid(A), other.clone()).unwrap().name, "a");
+    assert_eq!((named(&rig, "a"), named(&rig, "c")), (vec![uuid(B)], vec![uuid(A)]));
+    rig.run(B, doc! {"drop": "a"});
+    assert_eq!(rig.catalog.remove(uuid(A)), Some(other));
+    assert_eq!(rig.catalog.remove(uuid(A)), None);
+    assert_eq!((named(&rig, "a"), named(&rig, "c")), (vec![], vec![]));
+    // What is left behind of names counts in comparisons: nothing is.
+    assert_eq!(rig.catalog, Catalog::new());
+}
+
+// ---- hostile sizes: each would take hours if it looked at everything for every part ----
+
+#[test]
+fn a_command_does_not_look_at_every_collection() {
+    let mut rig = Rig::strict();
+    let collection = |n: u32| Collection {
+        database: "app".into(),
+        name: n.to_string(),
+        options: raw(&doc! {}),
+        indexes: Vec::new(),
+    };
+    let many = 300_000_u32;
+    for n in 0..many {
+        let mut uuid = [0; 16];
+        uuid[..4].copy_from_slice(&n.to_le_bytes());
+        rig.catalog.insert(CollectionUuid::from_bytes(uuid), collection(n));
+    }
+    let found = (0..many).filter(|n| rig.catalog.named("app", &n.to_string()).count() == 1).count();
+    assert_eq!(found, 300_000);
+    rig.create(A, "new", doc! {});
+    assert_eq!(misfits(&rig.run(B, doc! {"create": "77"})), [&MisfitKind::NameTaken]);
+}
+
+#[test]
+fn a_coll_mod_of_a_hundred_thousand_options_is_one_change() {
+    let many = 100_000;
+    let mut rig = Rig::strict();
+    rig.create(A, "a", doc! {"capped": true, "size": 256, "validator": {"a": 1}});
+    rig.fits(A, doc! {"createIndexes": "a", "v": 2, "key": {"x": 1}, "name": "x"});
+    let mut o = doc! {"collMod": "a"};
+    o.extend((0..many).map(|n| (format!("o{n}"), Bson::Null)));
+    let mut index = doc! {"name": "x"};
+    index.extend((0..many).map(|n| (format!("o{n}"), Bson::Null)));
+    o.insert("index", index);
+    rig.fits(A, o);
+    assert_eq!(rig.options(A).len(), 3 + many);
+    assert_eq!(rig.options(A).keys().nth(many / 2 + 3).unwrap(), &format!("o{}", many / 2), "in order");
+    assert_eq!(rig.index(A, "x").len(), 3 + many);
+}
+
+#[test]
+fn more_indexes_than_any_server_has_are_refused() {
+    let mut rig = Rig::strict();
+    rig.create(A, "a", doc! {});
+    let specs = |from: usize, to: usize| -> Vec<Document> {
+        (from..to).map(|n| doc! {"v": 2, "key": {n.to_string(): 1}, "name": n.to_string()}).collect()
+    };
+    rig.fits(A, doc! {"commitIndexBuild": "a", "indexes": specs(1, indexes::MAX_INDEXES)});
+    assert_eq!(rig.indexes(A).len(), indexes::MAX_INDEXES);
+    let before = rig.catalog.clone();
+    for o in [
+        doc! {"commitIndexBuild": "a", "indexes": specs(1000, 9000)},
+        doc! {"createIndexes": "a", "v": 2, "key": {"x": 1}, "name": "x"},
+    ] {
+        let refused = rig.try_run(Some(A), o).unwrap_err();
+        assert!(refused.to_string().contains("more than 256 indexes"), "{refused}");
+        assert_eq!(rig.catalog, before);
+    }
+}
+
 // ---- indexes ----
 
 #[test]
@@ -476,6 +595,52 @@ fn options_of_indexes_are_changed_by_name() {
 }
 
 #[test]
+fn an_option_of_an_index_that_is_not_known_is_kept_and_shown() {
+    let mut rig = Rig::strict();
+    rig.create(A, "a", doc! {});
+    rig.fits(A, doc! {"createIndexes": "a", "v": 2, "key": {"x": 1}, "name": "x", "sparse": true});
+    let mut after = |index: Document| {
+        rig.fits(A, doc! {"collMod": "a", "index": index});
+        rig.index(A, "x")
+    };
+    let base = doc! {"v": 2, "key": {"x": 1}, "name": "x", "sparse": true};
+    let with = |more: Document| base.clone().into_iter().chain(more).collect::<Document>();
+    same(&after(doc! {"name": "x", "novel": 5_i64}), &with(doc! {"novel": 5_i64}));
+    same(&after(doc! {"name": "x", "novel": {"y": 1}}), &with(doc! {"novel": {"y": 1}}));
+    // What prepareUnique was called up to 5.3.
+    let prepared = with(doc! {"novel": {"y": 1}, "disallowNewDuplicateKeys": true});
+    same(&after(doc! {"name": "x", "disallowNewDuplicateKeys": true}), &prepared);
+    same(&after(doc! {"name": "x", "disallowNewDuplicateKeys": false}), &with(doc! {"novel": {"y": 1}}));
+    same(&after(doc! {"name": "x", "disallowNewDuplicateKeys": true}), &prepared);
+    let unique =
+        doc! {"v": 2, "key": {"x": 1}, "name": "x", "unique": true, "sparse": true, "novel": {"y": 1}};
+    same(&after(doc! {"keyPattern": {"x": 1}, "unique": true}), &unique);
+    same(&after(doc! {"name": "x", "unique": false, "forceNonUnique": false}), &unique);
+    same(&after(doc! {"name": "x", "forceNonUnique": true}), &with(doc! {"novel": {"y": 1}}));
+}
+
+#[test]
+fn names_of_a_nodes_own_files_are_no_options() {
+    let mut rig = Rig::strict();
+    let idents = || {
+        doc! {
+            "catalogId": 5_i64, "ident": "collection-1", "idIndexIdent": "index-2", "indexIdent": "index-3",
+            "directoryPerDB": false, "directoryForIndexes": true,
+        }
+    };
+    let with_idents = |fields: Document| fields.into_iter().chain(idents()).collect::<Document>();
+    rig.create(A, "a", with_idents(doc! {"recordIdsReplicated": true}));
+    same(&rig.options(A), &doc! {"recordIdsReplicated": true});
+    let spec = |name: &str| doc! {"v": 2, "key": {name: 1}, "name": name};
+    let mut o = doc! {"createIndexes": "a"};
+    o.extend(with_idents(spec("x")));
+    rig.fits(A, o);
+    rig.fits(A, doc! {"commitIndexBuild": "a", "indexes": [with_idents(spec("y"))]});
+    same(&rig.index(A, "x"), &spec("x"));
+    same(&rig.index(A, "y"), &spec("y"));
+}
+
+#[test]
 fn an_index_that_is_not_there_is_no_error_in_a_copy() {
     let mut rig = Rig::tolerant();
     rig.create(A, "a", doc! {});
@@ -495,12 +660,14 @@ fn what_is_not_known_is_kept_and_what_belongs_to_the_request_is_not() {
     rig.create(A, "a", doc! {"validator": {"a": 1}});
     let o = doc! {
         "collMod": "a", "newer": {"x": 1}, "usePowerOf2Sizes": true, "noPadding": true, "$db": "app",
-        "lsid": {"id": 1}, "comment": "x",
+        "lsid": {"id": 1}, "comment": "x", "_hidden": 1,
+        "_removeLegacyTimeseriesBucketingParametersHaveChanged": true,
     };
     rig.fits(A, o);
-    same(&rig.options(A), &doc! {"validator": {"a": 1}, "newer": {"x": 1}});
+    let kept = doc! {"validator": {"a": 1}, "newer": {"x": 1}, "_hidden": 1};
+    same(&rig.options(A), &kept);
     rig.fits(A, doc! {"collMod": "a"});
-    same(&rig.options(A), &doc! {"validator": {"a": 1}, "newer": {"x": 1}});
+    same(&rig.options(A), &kept);
 }
 
 #[test]

@@ -38,8 +38,9 @@ impl<'a> Change<'a> {
             }
             Sort::Delete => Action::Delete { id: id_of(o, "o._id")? },
         };
-        // An entry that says so itself is an upsert, whoever wrote it.
-        let manner = if fields.upsert { Manner::User { upsert: true } } else { manner };
+        // An update that says so itself is an upsert, whoever wrote it. Of others it says nothing.
+        let upserts = fields.upsert == Some(true) && matches!(sort, Sort::Update);
+        let manner = if upserts { Manner::User { upsert: true, fuzzy: manner.is_fuzzy() } } else { manner };
         Ok(Change { target: Target { uuid: fields.uuid, namespace }, manner, action })
     }
 }

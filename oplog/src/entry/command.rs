@@ -9,6 +9,7 @@ use super::fields::{Fields, flag, typed};
 use super::{Command, CommandEntry, DropTarget, Manner};
 use crate::error::EntryProblem;
 use crate::names::{NameError, Namespace, check_collection, check_database};
+use crate::update::printable;
 use tidemark_base::CollectionUuid;
 use tidemark_base::bson::{Doc, Element};
 
@@ -49,9 +50,9 @@ impl<'a> Head<'a> {
         EntryProblem::NeedsResync { command: self.name(), why }
     }
 
-    /// The command's name, for messages.
+    /// The command's name, escaped for messages.
     pub(super) fn name(&self) -> String {
-        String::from_utf8_lossy(self.first.name).chars().take(120).collect()
+        printable(self.first.name)
     }
 }
 

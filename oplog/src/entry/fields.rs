@@ -2,7 +2,9 @@
 //!
 //! Called by the parser of entries and by the iterator over operations: both kinds of documents have the
 //! same fields, the inner ones lack the position. Only the fields that matter here are looked at; others,
-//! known or not, are passed over and stay in the raw bytes. If a field is repeated, the last one counts.
+//! known or not, are passed over and stay in the raw bytes. A field that matters must not be repeated: what
+//! finds it again elsewhere (the position in [`crate::slice::optime`], the parts of a transaction) would take
+//! another one of them.
 
 #![warn(clippy::indexing_slicing)]
 
@@ -10,8 +12,8 @@ use crate::error::EntryProblem;
 use tidemark_base::bson::{Doc, Element, kind};
 use tidemark_base::{CollectionUuid, OpTime, Timestamp};
 
-/// What was found. Absent fields are `None`, or the value that their absence means.
-#[derive(Clone, Copy, Debug)]
+/// What was found.
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Fields<'a> {
     pub(super) op: Option<Element<'a>>,
     pub(super) ns: Option<Element<'a>>,
@@ -19,59 +21,52 @@ pub(super) struct Fields<'a> {
     pub(super) o: Option<Doc<'a>>,
     pub(super) o2: Option<Doc<'a>>,
     pub(super) ts: Option<Timestamp>,
-    pub(super) term: i64,
+    pub(super) term: Option<i64>,
     pub(super) version: Option<i64>,
     pub(super) wall_ms: Option<i64>,
     pub(super) session: Option<Doc<'a>>,
     pub(super) txn_number: Option<i64>,
-    pub(super) previous: OpTime,
-    pub(super) multi_op_type: i64,
+    pub(super) previous: Option<OpTime>,
+    pub(super) multi_op_type: Option<i64>,
     /// `b`: the update is an upsert.
-    pub(super) upsert: bool,
+    pub(super) upsert: Option<bool>,
 }
 
 impl<'a> Fields<'a> {
     /// Reads them.
     ///
     /// # Errors
-    /// If the document is broken at its top level, or a field has the wrong type.
+    /// If the document is broken at its top level, a field has the wrong type or is repeated, or the
+    /// operation is of a tenant.
     pub(super) fn read(raw: Doc<'a>) -> Result<Self, EntryProblem> {
-        let mut fields = Self {
-            op: None,
-            ns: None,
-            uuid: None,
-            o: None,
-            o2: None,
-            ts: None,
-            term: OpTime::NO_TERM,
-            version: None,
-            wall_ms: None,
-            session: None,
-            txn_number: None,
-            previous: OpTime::NULL,
-            multi_op_type: 0,
-            upsert: false,
-        };
+        let mut fields = Self::default();
         for element in raw.elements() {
             let element = element?;
             match element.name {
-                b"op" => fields.op = Some(element),
-                b"ns" => fields.ns = Some(element),
+                b"op" => once(&mut fields.op, element, "op")?,
+                b"ns" => once(&mut fields.ns, element, "ns")?,
                 b"ui" => {
                     let uuid = typed(element.as_uuid(), "ui")?;
-                    fields.uuid = Some(CollectionUuid::from_bytes(uuid));
+                    once(&mut fields.uuid, CollectionUuid::from_bytes(uuid), "ui")?;
                 }
-                b"o" => fields.o = Some(typed(element.as_object(), "o")?),
-                b"o2" => fields.o2 = Some(typed(element.as_object(), "o2")?),
-                b"ts" => fields.ts = Some(typed(element.as_timestamp(), "ts")?),
-                b"t" => fields.term = typed(element.as_integer(), "t")?,
-                b"v" => fields.version = Some(typed(element.as_integer(), "v")?),
-                b"b" => fields.upsert = typed(element.as_bool(), "b")?,
-                b"wall" => fields.wall_ms = Some(typed(element.as_date_ms(), "wall")?),
-                b"lsid" => fields.session = Some(typed(element.as_object(), "lsid")?),
-                b"txnNumber" => fields.txn_number = Some(typed(element.as_integer(), "txnNumber")?),
-                b"prevOpTime" => fields.previous = optime(element)?,
-                b"multiOpType" => fields.multi_op_type = typed(element.as_integer(), "multiOpType")?,
+                b"o" => once(&mut fields.o, typed(element.as_object(), "o")?, "o")?,
+                b"o2" => once(&mut fields.o2, typed(element.as_object(), "o2")?, "o2")?,
+                b"ts" => once(&mut fields.ts, typed(element.as_timestamp(), "ts")?, "ts")?,
+                b"t" => once(&mut fields.term, typed(element.as_integer(), "t")?, "t")?,
+                b"v" => once(&mut fields.version, typed(element.as_integer(), "v")?, "v")?,
+                b"b" => once(&mut fields.upsert, typed(element.as_bool(), "b")?, "b")?,
+                b"wall" => once(&mut fields.wall_ms, typed(element.as_date_ms(), "wall")?, "wall")?,
+                b"lsid" => once(&mut fields.session, typed(element.as_object(), "lsid")?, "lsid")?,
+                b"txnNumber" => {
+                    let number = typed(element.as_integer(), "txnNumber")?;
+                    once(&mut fields.txn_number, number, "txnNumber")?;
+                }
+                b"prevOpTime" => once(&mut fields.previous, optime(element)?, "prevOpTime")?,
+                b"multiOpType" => {
+                    let kind = typed(element.as_integer(), "multiOpType")?;
+                    once(&mut fields.multi_op_type, kind, "multiOpType")?;
+                }
+                b"tid" => return Err(EntryProblem::Tenant),
                 _ => {}
             }
         }
@@ -92,6 +87,16 @@ impl<'a> Fields<'a> {
     pub(super) fn payload(&self) -> Result<Doc<'a>, EntryProblem> {
         typed(self.o, "o")
     }
+}
+
+/// Notes a field that must not be there twice.
+#[inline]
+pub(super) fn once<T>(place: &mut Option<T>, value: T, field: &'static str) -> Result<(), EntryProblem> {
+    if place.is_some() {
+        return Err(EntryProblem::Repeated { field });
+    }
+    *place = Some(value);
+    Ok(())
 }
 
 /// `value`, or the error that the field is not as it should be.

@@ -12,7 +12,7 @@
 #![warn(clippy::indexing_slicing)]
 
 use super::command::Head;
-use super::fields::{Fields, flag, typed};
+use super::fields::{Fields, flag, once, typed};
 use super::{Body, Chain, Manner, Operations, Step, TransactionStep};
 use crate::error::EntryProblem;
 use tidemark_base::OpTime;
@@ -27,6 +27,8 @@ pub(super) struct ApplyOps<'a> {
     pub(super) array: Doc<'a>,
     partial: bool,
     prepare: bool,
+    /// How many operations the transaction has, if it says so.
+    count: Option<Element<'a>>,
     /// A user's request has been logged with its own fields: whether it upserts.
     user: Option<bool>,
 }
@@ -34,29 +36,33 @@ pub(super) struct ApplyOps<'a> {
 impl<'a> ApplyOps<'a> {
     /// Reads them.
     pub(super) fn read(o: Doc<'a>) -> Result<Self, EntryProblem> {
-        let (mut array, mut partial, mut prepare) = (None, false, false);
-        let (mut is_user, mut upsert) = (false, true);
+        let (mut array, mut partial, mut prepare, mut count) = (None, None, None, None);
+        let (mut is_user, mut upsert) = (false, None);
         for element in o.elements() {
             let element = element?;
+            let set = Some(element);
             match element.name {
-                b"applyOps" => array = Some(typed(element.as_array(), "o.applyOps")?),
-                b"partialTxn" => partial = flag(Some(element), "o.partialTxn")?,
-                b"prepare" => prepare = flag(Some(element), "o.prepare")?,
-                b"alwaysUpsert" => {
-                    is_user = true;
-                    upsert = flag(Some(element), "o.alwaysUpsert")?;
+                b"applyOps" => {
+                    let operations = typed(element.as_array(), "o.applyOps")?;
+                    once(&mut array, operations, "o.applyOps")?;
                 }
+                b"partialTxn" => once(&mut partial, flag(set, "o.partialTxn")?, "o.partialTxn")?,
+                b"prepare" => once(&mut prepare, flag(set, "o.prepare")?, "o.prepare")?,
+                b"count" => once(&mut count, element, "o.count")?,
+                b"alwaysUpsert" => once(&mut upsert, flag(set, "o.alwaysUpsert")?, "o.alwaysUpsert")?,
                 name => is_user |= is_of_a_request(name),
             }
         }
-        let array = typed(array, "o.applyOps")?;
-        Ok(Self { array, partial, prepare, user: is_user.then_some(upsert) })
+        let user = (is_user || upsert.is_some()).then_some(upsert.unwrap_or(true));
+        let (partial, prepare) = (partial.unwrap_or(false), prepare.unwrap_or(false));
+        Ok(Self { array: typed(array, "o.applyOps")?, partial, prepare, count, user })
     }
 
     /// How the operations fit that this, outside of transactions, holds: as a user means them if there is a
-    /// sign of one, else as those around it or the server's own.
+    /// sign of one, else as those around it or the server's own. Over a copy that may be ahead, both may be.
     pub(super) fn manner(&self, servers: Manner) -> Manner {
-        self.user.map_or(servers, |upsert| Manner::User { upsert })
+        let fuzzy = servers.is_fuzzy();
+        self.user.map_or(servers, |upsert| Manner::User { upsert, fuzzy })
     }
 
     /// Whether it takes effect where it stands.
@@ -79,21 +85,23 @@ pub(super) fn apply_ops<'a>(
 ) -> Result<Body<'a>, EntryProblem> {
     let read = ApplyOps::read(head.o)?;
     let group = |manner| Body::Group(Operations { array: read.array, manner });
-    if fields.multi_op_type == SEPARATE {
+    let multi_op_type = fields.multi_op_type.unwrap_or_default();
+    if multi_op_type == SEPARATE {
         return match read.is_complete() {
             true => Ok(group(manner)),
             false => Err(contradiction("multiOpType is 1, but it is a part or prepared")),
         };
     }
-    if fields.multi_op_type != 0 {
+    if multi_op_type != 0 {
         return Err(EntryProblem::Field { field: "multiOpType" });
     }
     let session = session(fields)?;
     // Grouped operations of newer servers have no session; if one entry does not hold them, the later ones
     // name the one before, and the first is a part.
-    let alone = session.is_none() && fields.previous == OpTime::NULL;
+    let alone = session.is_none() && fields.previous.is_none_or(|previous| previous == OpTime::NULL);
     if alone && read.is_complete() {
-        let manner = if head.database == "admin" { manner } else { Manner::User { upsert: true } };
+        let users = Manner::User { upsert: true, fuzzy: manner.is_fuzzy() };
+        let manner = if head.database == "admin" { manner } else { users };
         return Ok(group(read.manner(manner)));
     }
     if session.is_none() && read.prepare {
@@ -106,19 +114,21 @@ pub(super) fn apply_ops<'a>(
         (false, true) => Step::Prepare(operations),
         (false, false) => Step::Commit(operations),
     };
-    Ok(Body::Transaction(TransactionStep { chain: chain(session, fields), step }))
+    let count = read.count.map(|count| typed(count.as_integer(), "o.count")).transpose()?;
+    Ok(Body::Transaction(TransactionStep { chain: chain(session, fields), step, count }))
 }
 
 /// The body of a `commitTransaction` or `abortTransaction`.
 pub(super) fn decision<'a>(fields: &Fields<'a>, step: Step<'a>) -> Result<Body<'a>, EntryProblem> {
     let session = session(fields)?;
     typed(session, "lsid")?;
-    Ok(Body::Transaction(TransactionStep { chain: chain(session, fields), step }))
+    Ok(Body::Transaction(TransactionStep { chain: chain(session, fields), step, count: None }))
 }
 
 fn chain<'a>(session: Option<(Doc<'a>, i64)>, fields: &Fields<'a>) -> Chain<'a> {
     let (session, txn_number) = session.unzip();
-    Chain { session, txn_number: txn_number.unwrap_or_default(), previous: fields.previous }
+    let previous = fields.previous.unwrap_or(OpTime::NULL);
+    Chain { session, txn_number: txn_number.unwrap_or_default(), previous }
 }
 
 /// The session and its transaction number: both or none.

@@ -6,6 +6,7 @@
 
 mod change;
 mod command;
+mod doubt;
 mod fields;
 mod group;
 mod operations;
@@ -16,6 +17,7 @@ use crate::update::Update;
 use tidemark_base::bson::{Doc, Element};
 use tidemark_base::{CollectionUuid, OpTime, Timestamp};
 
+pub use doubt::Doubt;
 pub use operations::{MAX_NESTED_APPLY_OPS, Operation, Operations};
 
 /// One entry of the oplog.
@@ -59,7 +61,19 @@ pub enum Manner {
     User {
         /// Whether updates upsert (`alwaysUpsert`, true unless switched off).
         upsert: bool,
+        /// Whether it is replayed over a copy that may be ahead of it: then an update whose operators do not
+        /// fit the document ([`crate::update::UpdateError::Misfit`]) does nothing, and that is no divergence.
+        /// Not all of these come out as on the server ([`Change::doubt`]).
+        fuzzy: bool,
     },
+}
+
+impl Manner {
+    /// Whether what is there may be ahead of the operation.
+    #[must_use]
+    pub const fn is_fuzzy(self) -> bool {
+        matches!(self, Self::Tolerant | Self::User { fuzzy: true, .. })
+    }
 }
 
 /// Which entries are replayed over a copy that may be ahead of them.
@@ -255,6 +269,8 @@ pub struct TransactionStep<'a> {
     pub chain: Chain<'a>,
     /// Which.
     pub step: Step<'a>,
+    /// How many operations the whole transaction has, if this says so: its last entry of several does.
+    pub count: Option<i64>,
 }
 
 /// What a step of a transaction is.

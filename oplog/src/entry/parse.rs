@@ -6,6 +6,7 @@ use super::change::Sort;
 use super::fields::{Fields, position, typed};
 use super::{Body, Change, Entry, Fuzzy, Manner, Step, command, group};
 use crate::error::{EntryError, EntryProblem};
+use crate::update::printable;
 use tidemark_base::OpTime;
 use tidemark_base::bson::Doc;
 
@@ -31,7 +32,7 @@ fn parse<'a>(raw: Doc<'a>, fuzzy: Fuzzy) -> Result<Entry<'a>, EntryProblem> {
         Some(found) => return Err(EntryProblem::Version { found }),
         None => return Err(EntryProblem::Field { field: "v" }),
     }
-    let at = OpTime { ts, term: fields.term };
+    let at = OpTime { ts, term: fields.term.unwrap_or(OpTime::NO_TERM) };
     let body = body(&fields, fuzzy.manner_at(ts))?;
     Ok(Entry { raw, at, wall_ms: fields.wall_ms, body })
 }
@@ -70,9 +71,6 @@ pub(super) fn kind(fields: &Fields<'_>) -> Result<Kind, EntryProblem> {
         // Notes; announcements of databases (before 3.0); keys of global indexes (7.x); and what storage
         // engines keep for themselves (8.x): multikey paths and containers.
         b"n" | b"db" | b"xi" | b"xd" | b"km" | b"ci" | b"cu" | b"cd" => Ok(Kind::Nothing),
-        other => {
-            let op = String::from_utf8_lossy(other).chars().take(120).collect();
-            Err(EntryProblem::UnknownOperation { op })
-        }
+        other => Err(EntryProblem::UnknownOperation { op: printable(other) }),
     }
 }

@@ -12,7 +12,7 @@ use tidemark_base::bson::{Doc, kind};
 use tidemark_base::{OpTime, Timestamp};
 
 /// The position of an entry: its `ts`, and its `t` or [`OpTime::NO_TERM`]. Of repeated fields the first
-/// counts, as everywhere.
+/// counts, and this may stop there: the parser of entries refuses them, so that nobody takes another.
 ///
 /// # Errors
 /// If the entry is broken as far as it is read, has no `ts`, or either is of the wrong type.

@@ -15,10 +15,12 @@
 
 mod chain;
 mod committed;
+mod open;
 
-use crate::EntryError;
 use crate::entry::{Body, Entry, Fuzzy, Operations, Step, TransactionStep};
-use chain::{Chain, Open, Problem};
+use crate::{EntryError, EntryProblem};
+use chain::{Chain, Problem};
+use open::Open;
 use tidemark_base::bson::Doc;
 use tidemark_base::{OpTime, Timestamp};
 
@@ -88,8 +90,9 @@ impl Assembler {
     /// operations must fit.
     ///
     /// # Errors
-    /// [`crate::EntryProblem::Transaction`] if a part is missing, or a commit is of nothing that is known:
-    /// operations are lost, and only a resync brings them back. The assembler must not be used on.
+    /// [`EntryProblem::LostPart`] if a part is missing, or a commit is of nothing that is known: operations
+    /// are lost, and only a resync brings them back. [`EntryProblem::Transaction`] for what no server writes.
+    /// The assembler must not be used on.
     pub fn step<'a>(
         &mut self,
         entry: &Entry<'a>,
@@ -99,7 +102,8 @@ impl Assembler {
         self.pass(entry.at);
         let feeding = entry.at.ts <= self.apply_after;
         let taken = match step.step {
-            Step::Part(_) | Step::Prepare(_) => self.hold(entry, step),
+            Step::Part(part) => self.hold(entry, step, part, false),
+            Step::Prepare(last) => self.hold(entry, step, last, true),
             Step::Abort => {
                 self.open.abort(&step.chain);
                 Ok(Outcome::Dropped)
@@ -113,13 +117,26 @@ impl Assembler {
             // Its beginning lies before what was fetched, so it was decided before application begins. If it
             // was not, its commit comes later, finds nothing, and is an error then.
             Err(Problem::Missing(_)) if feeding => Ok(Outcome::Dropped),
-            Err(Problem::Missing(what) | Problem::Wrong(what)) => Err(error(entry.at, what)),
+            Err(Problem::Missing(what) | Problem::Lost(what)) => {
+                Err(EntryError::at(entry.at, EntryProblem::LostPart(what)))
+            }
+            Err(Problem::Wrong(what)) => Err(error(entry.at, what)),
+            Err(Problem::Broken(broken)) => Err(EntryError::at(entry.at, broken)),
         }
     }
 
-    fn hold<'a>(&mut self, entry: &Entry<'a>, step: &TransactionStep<'a>) -> Result<Outcome<'a>, Problem> {
+    fn hold<'a>(
+        &mut self,
+        entry: &Entry<'a>,
+        step: &TransactionStep<'a>,
+        operations: Operations<'a>,
+        prepared: bool,
+    ) -> Result<Outcome<'a>, Problem> {
         let mut chain = self.open.take(&step.chain)?;
-        chain.push(entry, matches!(step.step, Step::Prepare(_)));
+        if prepared {
+            chain.check_count(operations, step.count)?;
+        }
+        chain.push(entry, operations, prepared)?;
         self.open.put(&step.chain, chain);
         Ok(Outcome::Held)
     }
@@ -133,7 +150,11 @@ impl Assembler {
         last: Option<Operations<'a>>,
     ) -> Result<Outcome<'a>, Problem> {
         let chain = match last {
-            Some(_) => self.open.take(&step.chain)?,
+            Some(last) => {
+                let chain = self.open.take(&step.chain)?;
+                chain.check_count(last, step.count)?;
+                chain
+            }
             None => self.open.take_prepared(&step.chain)?,
         };
         let manner = fuzzy.manner_at(entry.at.ts);
@@ -151,7 +172,7 @@ impl Assembler {
     /// How many transactions are open.
     #[must_use]
     pub fn open_len(&self) -> usize {
-        self.open.iter().count()
+        self.open.len()
     }
 
     /// How many bytes of entries are held in memory.
@@ -162,7 +183,7 @@ impl Assembler {
 }
 
 fn error(at: OpTime, what: String) -> EntryError {
-    EntryError::at(at, crate::EntryProblem::Transaction(what))
+    EntryError::at(at, EntryProblem::Transaction(what))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use crate::entry::{Action, Fuzzy, Manner, Operation};
 use crate::{EntryError, EntryProblem};
 use bson::spec::BinarySubtype;
 use bson::{Binary, Document, doc};
+use tidemark_base::ErrorKind;
 
 /// Something of a transaction, at second `at` of term `term`.
 #[derive(Clone)]
@@ -66,7 +67,13 @@ fn prepare(session: u8, number: i64, at: u32, previous: u32, ids: &[i32]) -> Wri
 }
 
 fn last(session: u8, number: i64, at: u32, previous: u32, ids: &[i32]) -> Written {
-    step(session, number, at, previous, doc! {"applyOps": inserts(ids), "count": 9_i64})
+    step(session, number, at, previous, doc! {"applyOps": inserts(ids), "prepare": false})
+}
+
+/// Says, as the last entry of several does, how many operations there are in all.
+fn counted(mut written: Written, count: i64) -> Written {
+    written.entry.get_document_mut("o").unwrap().insert("count", count);
+    written
 }
 
 fn commit(session: u8, number: i64, at: u32, previous: u32) -> Written {
@@ -132,6 +139,15 @@ fn refused(assembler: &mut Assembler, written: &Written) -> String {
     let error = take(assembler, written, STRICT).unwrap_err();
     assert_eq!(error.at, written.optime());
     let EntryProblem::Transaction(what) = error.problem else { panic!("{error}") };
+    what
+}
+
+/// What is said of operations that are lost.
+#[track_caller]
+fn lost(assembler: &mut Assembler, written: &Written) -> String {
+    let error = take(assembler, written, STRICT).unwrap_err();
+    assert_eq!((error.at, error.kind()), (written.optime(), ErrorKind::Corrupt));
+    let EntryProblem::LostPart(what) = error.problem else { panic!("{error}") };
     what
 }
 
@@ -203,7 +219,7 @@ fn aborted_operations_never_take_effect() {
     assert_eq!(seen[1], Seen::Dropped);
     assert_eq!(seen[3..], [Seen::Dropped, Seen::Dropped]);
     assert_eq!((assembler.open_len(), assembler.held_bytes()), (0, 0));
-    let what = refused(&mut assembler, &commit(1, 5, 15, 10));
+    let what = lost(&mut assembler, &commit(1, 5, 15, 10));
     assert!(what.contains("10,1 term 1") && what.contains("not held"), "{what}");
 }
 
@@ -211,10 +227,10 @@ fn aborted_operations_never_take_effect() {
 fn a_missing_part_is_told_with_both_positions() {
     let mut assembler = fresh();
     run(&mut assembler, &[part(1, 5, 10, NO_ONE, &[1])]);
-    let what = refused(&mut assembler, &last(1, 5, 12, 11, &[3]));
+    let what = lost(&mut assembler, &last(1, 5, 12, 11, &[3]));
     assert!(what.contains("11,1 term 1") && what.contains("10,1 term 1"), "{what}");
     for entry in [part(1, 5, 12, 11, &[1]), last(1, 5, 12, 11, &[1]), prepare(1, 5, 12, 11, &[1])] {
-        let what = refused(&mut fresh(), &entry);
+        let what = lost(&mut fresh(), &entry);
         assert!(what.contains("11,1 term 1") && what.contains("not held"), "{what}");
     }
 }
@@ -257,7 +273,7 @@ fn a_new_term_drops_what_was_not_prepared_and_only_that() {
     assert!(assembler.held_bytes() > 0 && assembler.held_bytes() < held);
     let seen = run(&mut assembler, &[commit(2, 5, 15, 11).in_term(2)]);
     assert_eq!(seen, [Seen::Committed(vec![2], true)]);
-    refused(&mut assembler, &last(1, 5, 16, 10, &[4]).in_term(2));
+    lost(&mut assembler, &last(1, 5, 16, 10, &[4]).in_term(2));
 }
 
 #[test]
@@ -278,7 +294,7 @@ fn what_no_server_writes_is_an_error() {
     assert!(refused(&mut prepared(), &last(1, 5, 11, 10, &[1])).contains("can only be decided"));
     assert!(refused(&mut prepared(), &part(1, 6, 11, NO_ONE, &[1])).contains("while 5 is prepared"));
     assert!(refused(&mut prepared(), &commit(1, 5, 11, 9)).contains("last one held"));
-    assert!(refused(&mut prepared(), &commit(1, 6, 11, 10)).contains("not held"));
+    assert!(lost(&mut prepared(), &commit(1, 6, 11, 10)).contains("not held"));
 }
 
 #[test]
@@ -296,7 +312,7 @@ fn without_a_session_parts_chain_by_position_alone() {
     );
     assert_eq!(seen[3..], [Seen::Committed(vec![10, 11], true), Seen::Committed(vec![1, 2, 3], true)]);
     assert_eq!(assembler.open_len(), 0);
-    assert!(refused(&mut assembler, &loose(last(0, 0, 15, 12, &[3]))).contains("not held"));
+    assert!(lost(&mut assembler, &loose(last(0, 0, 15, 12, &[3]))).contains("not held"));
 }
 
 #[test]
@@ -322,7 +338,7 @@ fn before_application_begins_transactions_are_only_fed_in() {
     assert_eq!(seen[3..5], [Seen::Held, Seen::Dropped]);
     assert_eq!(seen[7], Seen::Committed(vec![50, 51], true));
     // What was not held then is missed now.
-    refused(&mut assembler, &commit(1, 5, 22, 10));
+    lost(&mut assembler, &commit(1, 5, 22, 10));
 }
 
 #[test]
@@ -359,7 +375,7 @@ fn stored_entries_that_are_no_open_transaction_are_refused() {
     for wrong in [last(1, 5, 12, NO_ONE, &[1]), part(1, 5, 12, 11, &[1]), abort(1, 5, 12, NO_ONE)] {
         let raw = wrong.raw();
         let error = Assembler::rebuild(Timestamp::ZERO, [Doc::new(&raw).unwrap()]).unwrap_err();
-        assert!(matches!(error.problem, EntryProblem::Transaction(_)), "{error}");
+        assert!(matches!(error.problem, EntryProblem::Transaction(_) | EntryProblem::LostPart(_)), "{error}");
     }
 }
 
@@ -371,4 +387,68 @@ fn a_broken_operation_is_told_where_it_stands() {
     run(&mut assembler, &[broken]);
     let error = take(&mut assembler, &last(1, 5, 11, 10, &[2]), STRICT).unwrap_err();
     assert_eq!(error.at.ts.secs, 10, "{error}");
+}
+
+#[test]
+fn the_last_entry_of_several_must_count_as_many_operations_as_are_held() {
+    let parts = [part(1, 5, 10, NO_ONE, &[1, 2]), part(1, 5, 11, 10, &[3])];
+    let begun = || {
+        let mut assembler = fresh();
+        run(&mut assembler, &parts);
+        assembler
+    };
+    let sound = counted(last(1, 5, 12, 11, &[4]), 4);
+    assert_eq!(run(&mut begun(), &[sound]), [Seen::Committed(vec![1, 2, 3, 4], true)]);
+    let sound = counted(prepare(1, 5, 12, 11, &[4, 5]), 5);
+    let committed = Seen::Committed(vec![1, 2, 3, 4, 5], true);
+    assert_eq!(run(&mut begun(), &[sound, commit(1, 5, 13, 12)]), [Seen::Held, committed]);
+    for wrong in [3, 5, -1, i64::MAX] {
+        for wrong in [last(1, 5, 12, 11, &[4]), prepare(1, 5, 12, 11, &[4])].map(|it| counted(it, wrong)) {
+            let what = lost(&mut begun(), &wrong);
+            assert!(what.contains("4 operations"), "{what}");
+        }
+    }
+    let mut rebuilt =
+        Assembler::rebuild(Timestamp::ZERO, begun().open_entries().iter().map(|(_, entry)| *entry)).unwrap();
+    assert!(take(&mut rebuilt, &counted(last(1, 5, 12, 11, &[4]), 3), STRICT).is_err());
+}
+
+#[test]
+fn what_was_parsed_of_a_part_is_what_takes_effect() {
+    let mut raw = part(1, 5, 10, NO_ONE, &[1]).raw();
+    // A second payload, which another reader might take.
+    let other = bson::serialize_to_vec(&doc! {"o": {"applyOps": inserts(&[2]), "partialTxn": true}}).unwrap();
+    raw.pop();
+    raw.extend_from_slice(&other[4..]);
+    let len = u32::try_from(raw.len()).unwrap().to_le_bytes();
+    raw[..4].copy_from_slice(&len);
+    let error = Entry::parse(Doc::new(&raw).unwrap(), STRICT).unwrap_err();
+    assert_eq!(error.problem, EntryProblem::Repeated { field: "o" });
+}
+
+/// With work for each part that grows with the parts before it, or for each term with what is prepared, this
+/// would take many minutes.
+#[test]
+fn many_parts_and_many_terms_are_work_for_each_once() {
+    const PARTS: u32 = 300_000;
+    let mut assembler = fresh();
+    for at in 1..=PARTS {
+        assert_eq!(take(&mut assembler, &part(1, 5, at, at - 1, &[]), STRICT), Ok(Seen::Held));
+    }
+    let end = counted(last(1, 5, PARTS + 1, PARTS, &[7]), 1);
+    assert_eq!(run(&mut assembler, &[end]), [Seen::Committed(vec![7], true)]);
+    assert_eq!((assembler.open_len(), assembler.held_bytes()), (0, 0));
+
+    const TERMS: u32 = 100_000;
+    let mut bytes = 0;
+    for term in 1..=TERMS {
+        let mut written = prepare(1, 5, PARTS + 1 + term, NO_ONE, &[]).in_term(i64::from(term));
+        let mut id = vec![0; 16];
+        id[..4].copy_from_slice(&term.to_le_bytes());
+        let id = Binary { subtype: BinarySubtype::Uuid, bytes: id };
+        written.entry.insert("lsid", doc! {"id": id});
+        bytes += written.raw().len();
+        assert_eq!(take(&mut assembler, &written, STRICT), Ok(Seen::Held));
+    }
+    assert_eq!((assembler.open_len(), assembler.held_bytes()), (TERMS as usize, bytes));
 }

@@ -4,9 +4,9 @@
 //! with nulls; a nested diff beyond the end gives null. A position at or beyond the new length is refused:
 //! a server (6.0.5) ends itself over it.
 
-use super::output::Output;
+use super::diff::{self, Writing};
 use super::positions::Counter;
-use super::{UpdateError, diff, printable};
+use super::{UpdateError, printable};
 use tidemark_base::bson::{Doc, Element, Elements, kind};
 
 /// Longest array that a diff may make: more elements do not fit into a document, whatever they are.
@@ -31,10 +31,10 @@ struct Edits<'a> {
 }
 
 /// Writes the elements of an array, changed.
-pub(super) fn elements(
+pub(super) fn elements<'d>(
+    writing: &mut Writing<'_, 'd>,
     array: Doc<'_>,
-    diff: Doc<'_>,
-    out: &mut Output<'_>,
+    diff: Doc<'d>,
     depth: usize,
 ) -> Result<(), UpdateError> {
     let mut edits = Edits::open(diff)?;
@@ -47,28 +47,28 @@ pub(super) fn elements(
         let edit = edits.take_at(counter.position())?;
         // What stays, under the name it has, is copied in one go with what stands before it.
         if edit.is_some() || old.name != counter.name() {
-            out.copy(uncopied, here)?;
+            writing.out.copy(uncopied, here)?;
             uncopied = elements.rest();
         }
         match edit {
-            Some(edit) if edit.is_value => out.value(counter.name(), edit.content)?,
-            Some(edit) => diff::nested(old, counter.name(), edit.content, out, depth + 1)?,
-            None if old.name != counter.name() => out.value(counter.name(), old)?,
+            Some(edit) if edit.is_value => writing.out.value(counter.name(), edit.content)?,
+            Some(edit) => writing.nested(old, counter.name(), edit.content, depth + 1)?,
+            None if old.name != counter.name() => writing.out.value(counter.name(), old)?,
             None => {}
         }
         counter.advance();
     }
-    out.copy(uncopied, elements.rest())?;
+    writing.out.copy(uncopied, elements.rest())?;
     // What follows a new length is left out, but not left unread.
     elements.try_for_each(|element| element.map(drop))?;
     while edits.next.is_some() || edits.length.is_some_and(|length| counter.position() < length) {
         match edits.take_at(counter.position())? {
-            Some(edit) if edit.is_value => out.value(counter.name(), edit.content)?,
+            Some(edit) if edit.is_value => writing.out.value(counter.name(), edit.content)?,
             Some(edit) => {
-                diff::check(edit.content, depth + 1)?;
-                out.null(counter.name())?;
+                writing.passed_over(edit.content, depth + 1)?;
+                writing.out.null(counter.name())?;
             }
-            None => out.null(counter.name())?,
+            None => writing.out.null(counter.name())?,
         }
         counter.advance();
     }

@@ -3,9 +3,11 @@
 //! Made for each document that a diff touches, by `diff`. Most diffs name a few fields: those stand in an array
 //! on the stack and are searched one by one, behind a filter of 64 bits that rejects most fields at once. Of
 //! more names than that a sorted index is made, so that a hostile diff of a million names costs little more
-//! than its size.
+//! than its size. A table can be used again for another document ([`Changes::begin_again`]): a document that
+//! repeats a field's name a million times has as many for one nested diff.
 
 use super::{UpdateError, printable};
+use std::ops::Range;
 use tidemark_base::bson::{Doc, Element, kind};
 
 /// Names up to which no memory is allocated.
@@ -20,23 +22,36 @@ pub(super) enum Change {
     Update,
     /// It is new: whatever has its name goes, and it is appended.
     Insert,
-    /// Its binary payload is patched.
-    Binary,
+    /// Its binary payload is kept up to here, and the value follows.
+    Binary {
+        /// The length that is kept.
+        offset: usize,
+    },
     /// The nested diff is applied to it.
     Nested,
 }
 
-/// One change: the field's name, and the value, patch or nested diff.
+/// One change: the field's name, and the value, the data of a patch, or the nested diff.
 #[derive(Clone, Copy, Debug)]
 struct Entry<'a> {
     field: Element<'a>,
     change: Change,
-    /// Whether the document had the field.
-    met: bool,
+    /// The last document that had the field, by its number; 0 if none had.
+    met: u32,
 }
 
 const NONE: Entry<'static> =
-    Entry { field: Element { kind: 0, name: &[], value: &[] }, change: Change::Delete, met: false };
+    Entry { field: Element { kind: 0, name: &[], value: &[] }, change: Change::Delete, met: 0 };
+
+/// What a field that the document has meets.
+pub(super) struct Met<'a> {
+    /// What happens to it.
+    pub(super) change: Change,
+    /// The value, the data of a patch, or the nested diff.
+    pub(super) new: Element<'a>,
+    /// Whether a field of the name was met in this document before.
+    pub(super) again: bool,
+}
 
 /// The changes of one document, in the order of the diff.
 #[derive(Debug)]
@@ -48,12 +63,38 @@ pub(super) struct Changes<'a> {
     /// Positions in `many`, by name.
     sorted: Vec<u32>,
     filter: u64,
+    /// The document that it is used for, by its number.
+    document: u32,
+    /// Where the updates and inserts stand: behind the deletes, and before all else.
+    appended: Range<usize>,
+    /// Patches and nested diffs whose field this document has not had yet.
+    unmet: usize,
 }
 
 impl<'a> Changes<'a> {
     /// No changes yet.
     pub(super) const fn new() -> Self {
-        Self { len: 0, few: [NONE; FEW], many: Vec::new(), sorted: Vec::new(), filter: 0 }
+        Self {
+            len: 0,
+            few: [NONE; FEW],
+            many: Vec::new(),
+            sorted: Vec::new(),
+            filter: 0,
+            document: 1,
+            appended: 0..0,
+            unmet: 0,
+        }
+    }
+
+    /// Makes it ready for one more document. There are fewer of them than bytes in a document.
+    pub(super) fn begin_again(&mut self) {
+        self.document = self.document.wrapping_add(1);
+        self.unmet = self.len - self.appended.end;
+    }
+
+    /// Whether it took more than a glance to read.
+    pub(super) const fn is_large(&self) -> bool {
+        self.len > FEW
     }
 
     /// Reads the sections of a diff of a document: `d`, `u`, `i`, `b`, then any number of `s<field>`. Like
@@ -67,7 +108,7 @@ impl<'a> Changes<'a> {
                 b"d" => (1, Change::Delete),
                 b"u" => (2, Change::Update),
                 b"i" => (3, Change::Insert),
-                b"b" => (4, Change::Binary),
+                b"b" => (4, Change::Binary { offset: 0 }),
                 [b's', ..] => (5, Change::Nested),
                 _ => return Err(bad_section(section, "is not known")),
             };
@@ -91,10 +132,11 @@ impl<'a> Changes<'a> {
     }
 
     fn add(&mut self, field: Element<'a>, change: Change) -> Result<(), UpdateError> {
-        if change == Change::Binary {
-            patch(field)?;
-        }
-        let entry = Entry { field, change, met: false };
+        let (field, change) = match change {
+            Change::Binary { .. } => patch(field)?,
+            _ => (field, change),
+        };
+        let entry = Entry { field, change, met: 0 };
         if self.len < FEW && self.position(field.name).is_some() {
             return Err(twice(field.name));
         }
@@ -107,6 +149,11 @@ impl<'a> Changes<'a> {
             self.many.push(entry);
         }
         self.len += 1;
+        match change {
+            Change::Delete => self.appended = self.len..self.len,
+            Change::Update | Change::Insert => self.appended.end = self.len,
+            Change::Binary { .. } | Change::Nested => self.unmet += 1,
+        }
         self.filter |= bit(field.name);
         Ok(())
     }
@@ -144,30 +191,36 @@ impl<'a> Changes<'a> {
         if self.len <= FEW { self.few.get(..self.len).unwrap_or_default() } else { &self.many }
     }
 
-    /// The change of a field that the document has, and the value, patch or nested diff.
+    /// What a field that the document has meets.
     #[inline]
-    pub(super) fn meet(&mut self, name: &[u8]) -> Option<(Change, Element<'a>)> {
+    pub(super) fn meet(&mut self, name: &[u8]) -> Option<Met<'a>> {
         let at = self.position(name)?;
         let entry = if self.len <= FEW { self.few.get_mut(at) } else { self.many.get_mut(at) }?;
-        entry.met = true;
-        Some((entry.change, entry.field))
+        let again = std::mem::replace(&mut entry.met, self.document) == self.document;
+        if !again && matches!(entry.change, Change::Binary { .. } | Change::Nested) {
+            self.unmet -= 1;
+        }
+        Some(Met { change: entry.change, new: entry.field, again })
     }
 
     /// The fields to append, in the order of the diff, updates of fields that were not met before inserts.
     pub(super) fn appended(&self) -> impl Iterator<Item = Element<'a>> {
         // No more is needed than the order of the sections: updates stand before inserts there.
-        let entries = self.entries().iter().filter(|entry| match entry.change {
-            Change::Update => !entry.met,
-            Change::Insert => true,
-            _ => false,
-        });
-        entries.map(|entry| entry.field)
+        let entries = self.entries().get(self.appended.clone()).unwrap_or_default().iter();
+        let is_new = |entry: &&Entry<'_>| entry.change == Change::Insert || entry.met != self.document;
+        entries.filter(is_new).map(|entry| entry.field)
+    }
+
+    /// Whether there are patches or nested diffs whose field was not met.
+    pub(super) const fn has_unmet(&self) -> bool {
+        self.unmet > 0
     }
 
     /// The nested diffs whose field was not met.
     pub(super) fn unmet(&self) -> impl Iterator<Item = Element<'a>> {
-        let entries = self.entries().iter().filter(|entry| !entry.met && entry.change == Change::Nested);
-        entries.map(|entry| entry.field)
+        let entries = self.entries().get(self.appended.end..).unwrap_or_default().iter();
+        let is_unmet = |entry: &&Entry<'_>| entry.change == Change::Nested && entry.met != self.document;
+        entries.filter(is_unmet).map(|entry| entry.field)
     }
 
     /// Whether the field may stand elsewhere afterwards, or nowhere.
@@ -177,15 +230,28 @@ impl<'a> Changes<'a> {
     }
 }
 
-/// Offset and data of a binary patch `{o: offset, d: data}`.
-pub(super) fn patch(patch: Element<'_>) -> Result<(usize, &[u8]), UpdateError> {
+/// The change that a binary patch `{o: offset, d: data}` is, and its data. A patch with anything else is of a
+/// form that is not known.
+fn patch(patch: Element<'_>) -> Result<(Element<'_>, Change), UpdateError> {
     let bad =
         |why: &str| UpdateError::BadDiff(format!("the binary patch of '{}' {why}", printable(patch.name)));
-    let document = patch.as_object().ok_or_else(|| bad("is no document"))?;
-    let offset = document.get("o")?.and_then(|o| o.as_integer()).and_then(|o| usize::try_from(o).ok());
-    let data = document.get("d")?.and_then(|d| d.as_binary());
-    let (_, data) = data.ok_or_else(|| bad("has no data"))?;
-    Ok((offset.ok_or_else(|| bad("has no offset"))?, data))
+    let (mut offset, mut data) = (None, None);
+    for field in patch.as_object().ok_or_else(|| bad("is no document"))?.elements() {
+        let field = field?;
+        match field.name {
+            b"o" if offset.is_none() => {
+                let value = field.as_integer().and_then(|offset| usize::try_from(offset).ok());
+                offset = Some(value.ok_or_else(|| bad("has no offset"))?);
+            }
+            b"d" if data.is_none() => {
+                data = Some(field.as_binary().ok_or_else(|| bad("has no data"))?.1);
+            }
+            _ => return Err(bad("has more than an offset and data")),
+        }
+    }
+    let value = data.ok_or_else(|| bad("has no data"))?;
+    let offset = offset.ok_or_else(|| bad("has no offset"))?;
+    Ok((Element { value, ..patch }, Change::Binary { offset }))
 }
 
 /// One of 64 bits for a name, from what differs most between names.

@@ -5,6 +5,10 @@
 //! folded into documents. Values are copied, never decoded and encoded again, and never looked into: what is
 //! stored anew is checked where it is stored. The rules are those of MongoDB's documentation and what a 6.0.5
 //! server was seen to do; where it was seen to end itself, the update is refused.
+//!
+//! Deliberately not here: whether the document keeps its `_id`. A server refuses an update that gives it
+//! another (but 1 may become 1.0). Which are the same, only the order of keys tells, which `head` has: whoever
+//! stores the result compares.
 
 #![warn(clippy::indexing_slicing)]
 
@@ -60,6 +64,18 @@ pub enum UpdateError {
     },
 }
 
+/// Whether all of an update had its place in the document. On the document that it was logged for, it had: a
+/// strict update of which only parts fit shows that the state has diverged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fit {
+    /// It had, as far as one can tell: to remove what is not there is no misfit.
+    Whole,
+    /// Not all of it: a nested diff for a field or an element that is missing or of another kind, a binary
+    /// patch beyond the payload, or a path through a value that is no document. The rest was applied, and
+    /// this as servers do over a state that is not exact yet.
+    Parts,
+}
+
 impl<'a> Update<'a> {
     /// Tells which form the `o` of an update entry has. With `_id` it is a replacement, in which `$v` may be a
     /// field of the user's; without, `$v` decides; without both, it is modifiers (observed on 6.0.5).
@@ -90,18 +106,19 @@ impl<'a> Update<'a> {
                 let name = printable(name);
                 Err(UpdateError::UnknownForm(format!("no _id, but the field '{name}', which is no operator")))
             }
-            (Some(_), _) => Err(UpdateError::UnknownForm(format!("{version:?}"))),
+            (Some(_), _) => Err(UpdateError::UnknownForm(version_text(version))),
         }
     }
 
-    /// Appends what the update makes of `document` to `out`. On an error, `out` is as it was.
+    /// Appends what the update makes of `document` to `out`, and says whether all of it fitted. On an error,
+    /// `out` is as it was. Whether the `_id` is the same still is for the caller to compare.
     ///
     /// # Errors
     /// As the variants of [`UpdateError`] say.
-    pub fn apply(self, document: Doc<'_>, out: &mut Vec<u8>) -> Result<(), UpdateError> {
+    pub fn apply(self, document: Doc<'_>, out: &mut Vec<u8>) -> Result<Fit, UpdateError> {
         let start = out.len();
         let result = match self {
-            Self::Replacement(new) => replace(new, out),
+            Self::Replacement(new) => replace(new, out).map(|()| Fit::Whole),
             Self::Modifiers(modifiers) => modifiers::apply(document, modifiers, out),
             Self::Diff(diff) => diff::apply(document, diff, out),
         };
@@ -119,15 +136,25 @@ impl<'a> Update<'a> {
     /// As [`Update::apply`].
     pub fn upsert(self, id: Element<'_>, out: &mut Vec<u8>) -> Result<(), UpdateError> {
         if let Self::Replacement(_) = self {
-            return self.apply(Doc::EMPTY, out);
+            return self.apply(Doc::EMPTY, out).map(drop);
         }
         let mut bare = Vec::with_capacity(id.value.len().saturating_add(16));
         let mut w = DocWriter::new(&mut bare);
         let open = w.begin();
         w.raw(id.kind, b"_id", id.value);
         w.end(open);
-        self.apply(Doc::new(&bare)?, out)
+        self.apply(Doc::new(&bare)?, out).map(drop)
     }
+}
+
+/// What is wrong with `$v`.
+fn version_text(version: Option<Element<'_>>) -> String {
+    let found = version.map(|version| match (version.as_integer(), version.as_double()) {
+        (Some(number), _) => number.to_string(),
+        (_, Some(number)) => number.to_string(),
+        (None, None) => format!("a value of the BSON type {:#04x}", version.kind),
+    });
+    format!("$v is {}; 1 and 2 are known", found.unwrap_or_default())
 }
 
 /// `$v`, whatever type of number it has; users write doubles.
@@ -168,7 +195,7 @@ fn id_first(id: Option<Element<'_>>, document: Doc<'_>, out: &mut Vec<u8>) -> Re
 }
 
 /// A name as it can stand in a message, however broken it is.
-fn printable(name: &[u8]) -> String {
+pub(crate) fn printable(name: &[u8]) -> String {
     const LONGEST: usize = 80;
     let (shown, more) = name.split_at(name.len().min(LONGEST));
     let dots = if more.is_empty() { "" } else { "…" };

@@ -2,14 +2,15 @@
 //!
 //! Servers up to 4.4 write `$set` and `$unset` (`$v: 1`); a user's own applyOps is logged, by any version, with
 //! whatever operators it held, of which `$inc` and plain `$push` are applied and the others refused. Applied
-//! from the log, a path that meets a value of another kind is skipped silently. Of a field name that the
-//! document repeats only the first is changed, unlike by a diff. All of this as observed on 6.0.5.
+//! from the log, a path that meets a value of another kind is skipped, which [`Fit`] tells unless the path was
+//! only to be unset. Of a field name that the document repeats only the first is changed, unlike by a diff. All
+//! of this as observed on 6.0.5.
 
-use super::operators::{increment, increment_of, push, push_of};
+use super::operators::{increment, increment_of, misfit, push, push_of};
 use super::output::Output;
 use super::paths::{self, Action, Child, Children, Node};
 use super::positions::Counter;
-use super::{UpdateError, check_depth, paths::Part, printable};
+use super::{Fit, UpdateError, check_depth, paths::Part, printable};
 use tidemark_base::bson::{Doc, Element, kind};
 
 /// Most nulls that a `$set` beyond an array's end may add (the server's limit).
@@ -20,17 +21,18 @@ const MAX_PADDING: u32 = 1_500_000;
 /// A server that can write all changes over the old bytes does so, and then arrays with odd element names
 /// keep them; else it numbers the elements of every array in which something changed. Whether it can is known
 /// afterwards, so a document with such arrays is written twice.
-pub(super) fn apply(document: Doc<'_>, modifiers: Doc<'_>, out: &mut Vec<u8>) -> Result<(), UpdateError> {
+pub(super) fn apply(document: Doc<'_>, modifiers: Doc<'_>, out: &mut Vec<u8>) -> Result<Fit, UpdateError> {
     let start = out.len();
     let mut changes = parse(modifiers)?;
     let mut writing = Writing::new(out, false);
     writing.document(document, &mut changes)?;
+    let fit = writing.fit;
     if writing.reshaped && writing.odd_names {
         out.truncate(start);
         paths::forget_met(&mut changes);
         Writing::new(out, true).document(document, &mut changes)?;
     }
-    Ok(())
+    Ok(fit)
 }
 
 /// Reads the operators; no operator at all changes nothing.
@@ -62,6 +64,8 @@ fn parse(modifiers: Doc<'_>) -> Result<Children<'_>, UpdateError> {
 /// A document being written.
 struct Writing<'b> {
     out: Output<'b>,
+    /// Whether all paths led somewhere so far.
+    fit: Fit,
     /// Whether elements of changed arrays are named by their positions; what changed is known then.
     renumber: bool,
     /// Whether anything could not have been written over the old bytes.
@@ -72,7 +76,7 @@ struct Writing<'b> {
 
 impl<'b> Writing<'b> {
     fn new(out: &'b mut Vec<u8>, renumber: bool) -> Self {
-        Self { out: Output::new(out), renumber, reshaped: false, odd_names: false }
+        Self { out: Output::new(out), fit: Fit::Whole, renumber, reshaped: false, odd_names: false }
     }
 
     fn document<'a>(&mut self, document: Doc<'a>, changes: &mut Children<'a>) -> Result<(), UpdateError> {
@@ -130,14 +134,16 @@ impl<'b> Writing<'b> {
                 self.reshaped |= len != old.value.len();
                 return Ok(());
             }
-            Node::Action(action @ (Action::Push(_) | Action::PushEach(_))) => {
+            Node::Action(Action::Push(operand, each)) => {
                 (child.changed, self.reshaped) = (true, true);
-                let misfit =
-                    || UpdateError::Misfit(format!("$push to '{}', which is no array", printable(name)));
-                return self.push(old.as_array().ok_or_else(misfit)?, name, *action);
+                let array = old.as_array().ok_or_else(|| misfit("$push", *operand, "which is no array"))?;
+                return self.push(array, name, *operand, *each);
             }
         };
-        let Some(document) = old.as_doc() else { return self.out.value(name, old) };
+        let Some(document) = old.as_doc() else {
+            self.skips(child.creates);
+            return self.out.value(name, old);
+        };
         let open = self.out.begin_field(old.kind, name)?;
         if old.kind == kind::ARRAY {
             self.elements(document, below, depth + 1)?;
@@ -155,9 +161,7 @@ impl<'b> Writing<'b> {
         match &child.node {
             Node::Action(Action::Unset) => Ok(()),
             Node::Action(Action::Set(new) | Action::Increment(new)) => self.out.value(name, *new),
-            Node::Action(action @ (Action::Push(_) | Action::PushEach(_))) => {
-                self.push(Doc::EMPTY, name, *action)
-            }
+            Node::Action(Action::Push(operand, each)) => self.push(Doc::EMPTY, name, *operand, *each),
             Node::Below(below) => {
                 let open = self.out.begin_field(kind::OBJECT, name)?;
                 for (part, child) in below.iter().filter(|(_, child)| child.creates) {
@@ -168,13 +172,23 @@ impl<'b> Writing<'b> {
         }
     }
 
-    fn push(&mut self, old: Doc<'_>, name: &[u8], action: Action<'_>) -> Result<(), UpdateError> {
-        match action {
-            Action::PushEach(values) => {
-                push(old, values.elements().map(|value| Ok(value?)), name, &mut self.out)
-            }
-            Action::Push(value) => push(old, std::iter::once(Ok(value)), name, &mut self.out),
-            Action::Set(_) | Action::Unset | Action::Increment(_) => Ok(()),
+    fn push(
+        &mut self,
+        old: Doc<'_>,
+        name: &[u8],
+        operand: Element<'_>,
+        each: Option<Doc<'_>>,
+    ) -> Result<(), UpdateError> {
+        match each {
+            Some(values) => push(old, values.elements().map(|value| Ok(value?)), name, &mut self.out),
+            None => push(old, std::iter::once(Ok(operand)), name, &mut self.out),
+        }
+    }
+
+    /// Notes that a path was skipped, if it would have made a field.
+    fn skips(&mut self, creates: bool) {
+        if creates {
+            self.fit = Fit::Parts;
         }
     }
 
@@ -187,6 +201,7 @@ impl<'b> Writing<'b> {
         depth: usize,
     ) -> Result<(), UpdateError> {
         check_depth(depth)?;
+        self.skips(changes.iter().any(|(part, child)| child.creates && part.position().is_none()));
         let changes = by_position(changes)?;
         let renumber = self.renumber && changes.iter().any(|(_, child)| child.changed);
         let mut changes = changes.into_iter().peekable();

@@ -42,12 +42,10 @@ pub(super) enum Action<'a> {
     Set(Element<'a>),
     /// `$unset`.
     Unset,
-    /// `$inc`.
+    /// `$inc`, by the operand.
     Increment(Element<'a>),
-    /// `$push` of one value.
-    Push(Element<'a>),
-    /// `$push` of all elements of an array.
-    PushEach(Doc<'a>),
+    /// `$push` of the operand, or of all elements of the array in it.
+    Push(Element<'a>, Option<Doc<'a>>),
 }
 
 /// What happens at a path, or below it.

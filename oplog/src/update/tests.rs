@@ -3,6 +3,7 @@
 
 mod arrays;
 mod diffs;
+mod fit;
 mod forms;
 mod limits;
 mod modifiers;
@@ -20,7 +21,7 @@ fn applied(document: &[u8], o: &[u8]) -> Result<Vec<u8>, UpdateError> {
     let mut out = b"before".to_vec();
     let result = Update::parse(Doc::new(o)?).and_then(|update| update.apply(Doc::new(document)?, &mut out));
     match result {
-        Ok(()) => Ok(out.split_off(6)),
+        Ok(_) => Ok(out.split_off(6)),
         Err(error) => {
             assert_eq!(out, b"before", "an error leaves the buffer as it was");
             Err(error)

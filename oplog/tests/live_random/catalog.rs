@@ -68,6 +68,7 @@ impl World {
         let from = format!("{}.{}", self.database().name(), self.name());
         let to = format!("{}.{}", self.database().name(), self.name());
         let command = doc! {"renameCollection": from, "to": to, "dropTarget": !self.dice.one_in(3)};
+        let _alone = self.renaming.lock().unwrap();
         self.run(&self.client.database("admin"), command)
     }
 

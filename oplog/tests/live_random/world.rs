@@ -18,6 +18,8 @@ pub(crate) struct World {
     pub(crate) counts: Arc<Mutex<Counts>>,
     /// Steps done by all threads.
     pub(crate) done: Arc<AtomicUsize>,
+    /// Held by who renames: in a 6.0 server two renames between databases, one each way, wait for each other.
+    pub(crate) renaming: Arc<Mutex<()>>,
     /// How many transactions are prepared, or about to be.
     pub(crate) prepared: Arc<Mutex<usize>>,
 }
@@ -84,8 +86,9 @@ impl World {
         document
     }
 
-    /// Runs a command of a database; its answer is of no interest.
-    pub(crate) fn run(&self, database: &Database, command: Document) -> mongodb::error::Result<()> {
+    /// Runs a command of a database; its answer is of no interest. Not for ever: servers have deadlocks.
+    pub(crate) fn run(&self, database: &Database, mut command: Document) -> mongodb::error::Result<()> {
+        command.insert("maxTimeMS", 30_000);
         database.run_command(command).run().map(drop)
     }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use tidemark_base::bson::{Doc, DocWriter, Element};
+use tidemark_base::bson::Doc;
 use tidemark_base::{CollectionUuid, OpTime, Timestamp};
 use tidemark_oplog::catalog::{self, Catalog, Effect};
 use tidemark_oplog::entry::{
@@ -13,7 +13,7 @@ use tidemark_oplog::entry::{
 };
 use tidemark_oplog::names::Namespace;
 use tidemark_oplog::transactions::{Assembler, Outcome};
-use tidemark_oplog::update::Update;
+use tidemark_oplog::update::Fit;
 use tidemark_testkit::model::{self, Model, Scope};
 use tidemark_testkit::order::IdKey;
 use tidemark_testkit::state::State;
@@ -49,6 +49,9 @@ pub(crate) struct Replayer {
     pub(crate) catalog: Catalog,
     /// What did not fit.
     pub(crate) divergences: Vec<Divergence>,
+    /// Collections that a user's `applyOps` changed while the copy was not consistent: nobody can tell whether
+    /// it found the document, which then kept its place, or made it, last in natural order.
+    pub(crate) order_unknown: BTreeSet<CollectionUuid>,
     assembler: Assembler,
     scope: Scope,
     apply_after: Timestamp,
@@ -77,6 +80,7 @@ impl Replayer {
             model,
             catalog,
             divergences: Vec::new(),
+            order_unknown: BTreeSet::new(),
             assembler: Assembler::new(apply_after),
             scope,
             apply_after,
@@ -202,25 +206,44 @@ impl Replayer {
         let Ok(collection) = self.model.collection_mut(uuid) else {
             return Some((key, "there is no such collection"));
         };
+        if matches!(change.manner, Manner::User { .. })
+            && self.fuzzy.until.is_some_and(|until| at.ts <= until)
+        {
+            self.order_unknown.insert(uuid);
+        }
         match change.action {
             Action::Insert { document, .. } => {
-                // What is inserted stands last in natural order, also if a copy had it already.
-                let before = collection.delete(&key);
-                collection.insert(document.as_bytes()).unwrap();
+                // What is inserted stands last in natural order, also if a copy had it already. What a user's
+                // applyOps inserts over a document takes its place.
+                let before = match change.manner {
+                    Manner::User { .. } => collection.put(document.as_bytes()).unwrap(),
+                    Manner::Strict | Manner::Tolerant => {
+                        let before = collection.delete(&key);
+                        collection.insert(document.as_bytes()).unwrap();
+                        before
+                    }
+                };
                 before.map(|_| (key, "an insert found a document"))
             }
             Action::Update { update, .. } => {
                 let Some(before) = collection.get(&key) else {
-                    if change.manner == (Manner::User { upsert: true }) {
-                        collection.put(&upserted(id, update)).unwrap();
+                    if matches!(change.manner, Manner::User { upsert: true, .. }) {
+                        let mut new = Vec::new();
+                        update.upsert(id, &mut new).unwrap();
+                        collection.put(&new).unwrap();
                     }
                     return Some((key, "an update found no document"));
                 };
                 let mut after = Vec::new();
                 let applied = update.apply(Doc::new(before).unwrap(), &mut after);
-                applied.unwrap_or_else(|error| panic!("{} at {at}: {error}", change.target.namespace));
+                let fit =
+                    applied.unwrap_or_else(|error| panic!("{} at {at}: {error}", change.target.namespace));
+                let id_after = Doc::new(&after).unwrap().get("_id").unwrap().unwrap();
+                if IdKey::new(id_after.kind, id_after.value).unwrap() != key {
+                    return Some((key, "an update would have given the document another _id"));
+                }
                 collection.put(&after).unwrap();
-                None
+                (fit == Fit::Parts).then_some((key, "parts of an update had no place in the document"))
             }
             Action::Delete { .. } => {
                 collection.delete(&key).is_none().then_some((key, "a delete found no document"))
@@ -234,16 +257,4 @@ impl Replayer {
         let by_name = || self.catalog.named(namespace.database(), namespace.collection()).next();
         target.uuid.or_else(by_name)
     }
-}
-
-/// What a user's `applyOps` makes of an update of a missing document.
-fn upserted(id: Element<'_>, update: Update<'_>) -> Vec<u8> {
-    let mut base = Vec::new();
-    let mut w = DocWriter::new(&mut base);
-    let open = w.begin();
-    w.raw(id.kind, b"_id", id.value);
-    w.end(open);
-    let mut out = Vec::new();
-    update.apply(Doc::new(&base).unwrap(), &mut out).unwrap();
-    out
 }

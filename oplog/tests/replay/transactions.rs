@@ -76,7 +76,7 @@ fn a_missing_part_of_what_is_committed_is_always_an_error() {
         for (missing, commits) in held(capture) {
             let rest = capture.entries.iter().enumerate().filter(|(number, _)| *number != missing);
             match assemble(rest.map(|(_, entry)| *entry)) {
-                Err(EntryError { problem: EntryProblem::Transaction(what), at }) => {
+                Err(EntryError { problem: EntryProblem::LostPart(what), at }) => {
                     assert!(at.term > 0 && !what.is_empty(), "{name}, {missing}");
                     committed += usize::from(commits);
                 }

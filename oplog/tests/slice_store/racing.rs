@@ -1,6 +1,6 @@
 //! Several append at once: one wins, the others are told, and there is one chain.
 
-use crate::make::{at, chain, entries, read_all, slice, slices_of, start};
+use crate::make::{at, chain, entries, read_all, slice, slices_of, start, ts};
 use crate::places::Place;
 use std::sync::{Arc, Barrier, Mutex, PoisonError};
 use tidemark_base::threads;
@@ -81,29 +81,44 @@ fn run_meanwhile() {
 /// Appends `mine` while, at each call of the backend in turn, somebody else appends `theirs`. What came of
 /// mine, by the number of the call.
 fn against(theirs: &[u8], mine: &[u8]) -> Vec<Result<Appended, StoreError>> {
-    beside(theirs, |slices, session| slices.append(session, mine))
+    beside(began, appending(theirs), |slices, session| slices.append(session, mine))
 }
 
-/// Does `mine` while, at each call of the backend in turn, somebody else appends `theirs`.
-fn beside<T>(theirs: &[u8], mine: impl Fn(&SliceStore, &Session) -> T) -> Vec<T> {
+fn began(slices: &SliceStore, session: &Session) {
+    slices.start(session, start()).unwrap();
+}
+
+/// Somebody else's append, which wins.
+fn appending(slice: &[u8]) -> impl Fn(&SliceStore, &Session) + Clone + Send + 'static {
+    let slice = slice.to_vec();
+    move |slices, session| {
+        let answer = slices.append(session, &slice);
+        assert!(matches!(answer, Ok(Appended::Now { .. })), "{answer:?}");
+    }
+}
+
+/// Does `mine` while, at each call of the backend in turn, reads among them, somebody else does `theirs`; in
+/// a store with what `before` made.
+fn beside<T>(
+    before: impl Fn(&SliceStore, &Session),
+    theirs: impl Fn(&SliceStore, &Session) + Clone + Send + 'static,
+    mine: impl Fn(&SliceStore, &Session) -> T,
+) -> Vec<T> {
     let mut outcomes = Vec::new();
     for call in 1.. {
         let place = Place::memory();
         let sound = place.store();
-        slices_of(&sound).start(&sound.session(&[]).unwrap(), start()).unwrap();
+        before(&slices_of(&sound), &sound.session(&[]).unwrap());
         let fault_at = FaultAt { call, fault: Fault::Pause(run_meanwhile), and_all_later: false };
-        let backend = Arc::new(FaultBackend::new(place.backend(), fault_at));
+        let backend = Arc::new(FaultBackend::counting_reads(place.backend(), fault_at));
         let paused = Store::new(Arc::clone(&backend) as Arc<dyn Backend>);
-        let theirs = theirs.to_vec();
-        let job: Job = Box::new(move || {
-            let answer = slices_of(&sound).append(&sound.session(&[]).unwrap(), &theirs);
-            assert!(matches!(answer, Ok(Appended::Now { .. })), "{answer:?}");
-        });
+        let theirs = theirs.clone();
+        let job: Job = Box::new(move || theirs(&slices_of(&sound), &sound.session(&[]).unwrap()));
         *MEANWHILE.lock().unwrap_or_else(PoisonError::into_inner) = Some(job);
         let session = paused.session(&[]).unwrap();
         let outcome = mine(&slices_of(&paused), &session);
-        let store = place.store();
-        assert_eq!(slices_of(&store).check().unwrap(), []);
+        // Among other things: the slice that the tip stands for is there.
+        assert_eq!(slices_of(&place.store()).check().unwrap(), [], "call {call}");
         if MEANWHILE.lock().unwrap_or_else(PoisonError::into_inner).take().is_some() {
             break;
         }
@@ -119,13 +134,64 @@ fn beside<T>(theirs: &[u8], mine: impl Fn(&SliceStore, &Session) -> T) -> Vec<T>
 fn what_happens_between_any_two_steps_is_seen() {
     a_slice_that_comes_between_any_two_steps_of_an_append();
     a_slice_that_comes_between_any_two_steps_of_a_restart();
+    an_append_between_any_two_steps_of_an_expiry();
+    a_restart_between_any_two_steps_of_an_expiry();
+    a_beginning_between_any_two_steps_of_an_expiry();
+}
+
+/// Two slices are there, and all but the newest acknowledged may go.
+fn beside_expiry(theirs: impl Fn(&SliceStore, &Session) + Clone + Send + 'static) -> Vec<usize> {
+    let made = chain(start(), 2, "a");
+    let before = |slices: &SliceStore, session: &Session| {
+        began(slices, session);
+        made.iter().for_each(|it| appending(&it.bytes)(slices, session));
+    };
+    beside(before, theirs, |slices, session| slices.expire(session, ts(1_000_000)).unwrap())
+}
+
+fn an_append_between_any_two_steps_of_an_expiry() {
+    let third = chain(start(), 3, "a").remove(2);
+    let gone = beside_expiry(appending(&third.bytes));
+    // Before it began, between its reading of the tip and of the slices, and after: each was tried.
+    assert!(gone.len() >= 4 && gone.contains(&2) && gone.contains(&1), "{gone:?}");
+    assert!(gone.iter().all(|gone| matches!(gone, 1 | 2)), "{gone:?}");
+}
+
+fn a_restart_between_any_two_steps_of_an_expiry() {
+    let elsewhere = Link::genesis(at(50, 1));
+    let restart = move |slices: &SliceStore, session: &Session| {
+        let tip = slices.tip().unwrap().unwrap();
+        slices.restart(session, &tip, elsewhere).unwrap();
+    };
+    let gone = beside_expiry(restart);
+    assert!(gone.len() >= 4 && gone.iter().all(|gone| matches!(gone, 1 | 2)), "{gone:?}");
+    let first = slice(elsewhere, 51..53, "c").bytes;
+    let append = appending(&first);
+    let gone = beside_expiry(move |slices, session| {
+        restart(slices, session);
+        append(slices, session);
+    });
+    assert!(gone.len() >= 4 && gone.iter().all(|gone| matches!(gone, 1 | 2)), "{gone:?}");
+}
+
+/// As long as there is no tip nobody can tell which slice is the last.
+fn a_beginning_between_any_two_steps_of_an_expiry() {
+    let [first] = chain(start(), 1, "a").try_into().unwrap();
+    let append = appending(&first.bytes);
+    let begin = move |slices: &SliceStore, session: &Session| {
+        began(slices, session);
+        append(slices, session);
+    };
+    let gone = beside(|_, _| {}, begin, |slices, session| slices.expire(session, ts(1_000_000)).unwrap());
+    assert!(gone.len() >= 2 && gone.iter().all(|gone| *gone == 0), "{gone:?}");
 }
 
 fn a_slice_that_comes_between_any_two_steps_of_a_restart() {
     let from = Tip { chain: ChainNumber(1), start: start(), link: start() };
     let [first] = chain(start(), 1, "a").try_into().unwrap();
     let elsewhere = Link::genesis(at(500, 1));
-    let outcomes = beside(&first.bytes, |slices, session| slices.restart(session, &from, elsewhere));
+    let outcomes =
+        beside(began, appending(&first.bytes), |slices, session| slices.restart(session, &from, elsewhere));
     assert!(outcomes.len() >= 2, "{outcomes:?}");
     for outcome in outcomes {
         let Err(StoreError::OtherChain(tip)) = outcome else { panic!("{outcome:?}") };

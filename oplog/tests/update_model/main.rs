@@ -16,21 +16,23 @@ use generate::update_of;
 use proptest::prelude::*;
 use slow::tree::{self, decode, encode};
 use tidemark_base::bson::{Doc, check};
-use tidemark_oplog::update::{Update, UpdateError};
+use tidemark_oplog::update::{Fit, Update, UpdateError};
 use tidemark_testkit::rounds;
 
-/// What the product makes of a document. Its bytes are sound BSON if they were before.
-fn apply(document: &[u8], o: &[u8]) -> Result<Vec<u8>, UpdateError> {
+/// What the product makes of a document, and whether all of the update fitted. Its bytes are sound BSON if they
+/// were before.
+fn apply(document: &[u8], o: &[u8]) -> Result<(Vec<u8>, bool), UpdateError> {
     let mut out = Vec::new();
-    Update::parse(Doc::new(o)?)?.apply(Doc::new(document)?, &mut out)?;
-    Ok(out)
+    let fit = Update::parse(Doc::new(o)?)?.apply(Doc::new(document)?, &mut out)?;
+    Ok((out, fit == Fit::Whole))
 }
 
 /// Asserts that product and model agree, and returns what they make.
 fn agreed(document: &[u8], o: &[u8]) -> Option<Vec<u8>> {
     match (apply(document, o), slow::apply(document, o)) {
-        (Ok(found), Ok(expected)) => {
+        (Ok((found, fits)), Ok((expected, should_fit))) => {
             assert_eq!(Doc::new(&found), Doc::new(&expected), "product left, model right");
+            assert_eq!(fits, should_fit, "whether all of it fitted: product left, model right");
             check(Doc::new(&found).unwrap()).unwrap();
             Some(found)
         }
@@ -78,7 +80,9 @@ proptest! {
         // The one thing a diff cannot do is to take away the `_id`.
         let takes_id = tree::get(&old, b"_id").is_some() && tree::get(&new, b"_id").is_none();
         let made = agreed(&encode(&old), &update_of(&diff));
-        let mut made = decode(&made.expect("what a server could log is accepted")).unwrap();
+        let made = made.expect("what a server could log is accepted");
+        assert!(apply(&encode(&old), &update_of(&diff)).unwrap().1, "and all of it fits");
+        let mut made = decode(&made).unwrap();
         if takes_id {
             made.remove(0);
         }

@@ -41,7 +41,7 @@ fn replay(capture: &Capture) -> BTreeMap<Key, Vec<u8>> {
             b"d" => drop(documents.remove(&(namespace, id(o))).unwrap()),
             b"u" => {
                 let old = documents.get_mut(&(namespace, id(part(entry, "o2")))).unwrap();
-                *old = apply(old, o).unwrap();
+                *old = apply(old, o).unwrap().0;
             }
             _ => {}
         }

@@ -67,9 +67,8 @@ impl<'t> Lexer<'t> {
     pub(super) fn number(&mut self) -> Result<&'t str> {
         self.peek();
         let rest = self.rest();
-        let digits = |from: usize| {
-            rest.get(from..).unwrap_or_default().bytes().take_while(u8::is_ascii_digit).count()
-        };
+        let digits =
+            |from: usize| rest.get(from..).unwrap_or_default().bytes().take_while(u8::is_ascii_digit).count();
         let byte = |at: usize| rest.as_bytes().get(at).copied();
         let start = usize::from(byte(0) == Some(b'-'));
         let mut end = start + digits(start);

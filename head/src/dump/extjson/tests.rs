@@ -155,7 +155,11 @@ fn nesting_is_bounded() {
     let error = parse_document(nested(252).as_bytes()).unwrap_err();
     assert_eq!(error.problem, JsonProblem::Depth);
     let scopes = |levels: usize| {
-        format!("{{\"a\":{}{{}}{}}}", "{\"$code\":\"\",\"$scope\":{\"a\":".repeat(levels), "}}".repeat(levels))
+        format!(
+            "{{\"a\":{}{{}}{}}}",
+            "{\"$code\":\"\",\"$scope\":{\"a\":".repeat(levels),
+            "}}".repeat(levels)
+        )
     };
     assert!(parse_document(scopes(50).as_bytes()).is_ok());
     assert_eq!(parse_document(scopes(5000).as_bytes()).unwrap_err().problem, JsonProblem::Depth);
@@ -181,20 +185,24 @@ fn texts_that_are_no_utf8_are_refused() {
 fn any_value() -> impl Strategy<Value = (u8, Vec<u8>)> {
     let text = || "\\PC{0,12}".prop_map(|text| bson_string(&text));
     let leaf = prop_oneof![
-        any::<f64>().prop_filter("a NaN has one text", |it| !it.is_nan()).prop_map(|it| fixed(kind::DOUBLE, &it.to_le_bytes())),
+        any::<f64>()
+            .prop_filter("a NaN has one text", |it| !it.is_nan())
+            .prop_map(|it| fixed(kind::DOUBLE, &it.to_le_bytes())),
         any::<i32>().prop_map(|it| fixed(kind::INT32, &it.to_le_bytes())),
         any::<i64>().prop_map(|it| fixed(kind::INT64, &it.to_le_bytes())),
         any::<i64>().prop_map(|it| fixed(kind::DATE, &it.to_le_bytes())),
         any::<u64>().prop_map(|it| fixed(kind::TIMESTAMP, &it.to_le_bytes())),
         any::<[u8; 12]>().prop_map(|it| fixed(kind::OBJECT_ID, &it)),
         any::<bool>().prop_map(|it| fixed(kind::BOOL, &[it.into()])),
-        prop::sample::select(vec![kind::NULL, kind::UNDEFINED, kind::MIN_KEY, kind::MAX_KEY]).prop_map(|it| (it, vec![])),
+        prop::sample::select(vec![kind::NULL, kind::UNDEFINED, kind::MIN_KEY, kind::MAX_KEY])
+            .prop_map(|it| (it, vec![])),
         text().prop_map(|it| (kind::STRING, it)),
         text().prop_map(|it| (kind::SYMBOL, it)),
         text().prop_map(|it| (kind::CODE, it)),
         ("[^\0]{0,8}", "[imsux]{0,3}").prop_map(|(p, o)| (kind::REGEX, format!("{p}\0{o}\0").into_bytes())),
         (text(), any::<[u8; 12]>()).prop_map(|(ns, id)| (kind::DB_POINTER, [ns, id.to_vec()].concat())),
-        (prop::sample::select(vec![0, 1, 3, 4, 5, 6, 0x80, 0xff]), prop::collection::vec(any::<u8>(), 0..20)).prop_map(|(t, b)| binary(t, &b)),
+        (prop::sample::select(vec![0, 1, 3, 4, 5, 6, 0x80, 0xff]), prop::collection::vec(any::<u8>(), 0..20))
+            .prop_map(|(t, b)| binary(t, &b)),
         prop::collection::vec(any::<u8>(), 0..9).prop_map(|b| {
             let inner = u32::try_from(b.len()).unwrap().to_le_bytes();
             binary(2, &[inner.as_slice(), &b].concat())

@@ -234,7 +234,8 @@ impl Parser<'_> {
         };
         let is_hex = matches!(subtype.len(), 1 | 2) && subtype.bytes().all(|byte| byte.is_ascii_hexdigit());
         let subtype = is_hex.then(|| u8::from_str_radix(&subtype, 16).ok()).flatten();
-        let subtype = subtype.ok_or_else(|| self.bad(of, "the subtype is not one or two hexadecimal digits"))?;
+        let subtype =
+            subtype.ok_or_else(|| self.bad(of, "the subtype is not one or two hexadecimal digits"))?;
         let mut bytes = STANDARD.decode(base64).map_err(|_| self.bad(of, "not base64"))?;
         if subtype == OLD_BINARY {
             let inner = u32::try_from(bytes.len()).map_err(|_| self.lexer.error(JsonProblem::Large))?;

@@ -31,7 +31,8 @@ fn the_ids_of_a_real_server_agree_each_with_each() {
     let capture = captures::get("id_types").unwrap();
     let mut types = BTreeSet::new();
     for collection in &capture.final_.collections {
-        let ids = collection.documents.iter().map(|bytes| Doc::new(bytes).unwrap().get("_id").unwrap().unwrap());
+        let ids =
+            collection.documents.iter().map(|bytes| Doc::new(bytes).unwrap().get("_id").unwrap().unwrap());
         let ids: Vec<Value> = ids.map(|id| (id.kind, id.value.to_vec())).collect();
         all_agree(&ids);
         types.extend(ids.iter().map(|(kind, _)| *kind));

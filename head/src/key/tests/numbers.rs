@@ -22,7 +22,9 @@ fn the_edges_of_all_types_agree_each_with_each() {
     values.extend(doubles().map(double));
     let biggest = 10_u128.pow(34) - 1;
     for negative in [false, true] {
-        for exponent in [-6176, -6175, -6143, -400, -324, -323, -64, -63, -62, -61, -1, 0, 1, 60, 61, 62, 6111] {
+        for exponent in
+            [-6176, -6175, -6143, -400, -324, -323, -64, -63, -62, -61, -1, 0, 1, 60, 61, 62, 6111]
+        {
             values.extend([0, 1, 10, biggest].map(|amount| decimal(negative, amount, exponent)));
         }
     }

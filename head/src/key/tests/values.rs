@@ -42,8 +42,10 @@ fn every_type_of_id_agrees_with_every_other() {
 
 #[test]
 fn texts_with_zero_bytes_agree_also_where_something_follows() {
-    let texts: [&[u8]; 12] =
-        [b"", b"\0", b"\0\0", b"\0\x01", b"\x01", b"a", b"a\0", b"a\0\0", b"a\0\xff", b"a\x01", b"a\xff", b"\xff"];
+    let texts: [&[u8]; 12] = [
+        b"", b"\0", b"\0\0", b"\0\x01", b"\x01", b"a", b"a\0", b"a\0\0", b"a\0\xff", b"a\x01", b"a\xff",
+        b"\xff",
+    ];
     let mut values: Vec<Value> = texts.iter().map(|text| string(kind::STRING, text)).collect();
     values.extend(texts.iter().map(|text| string(kind::CODE, text)));
     let scopes = [document(kind::OBJECT, &[]), document(kind::OBJECT, &[(b"\xff", (kind::MAX_KEY, vec![]))])];

@@ -1,6 +1,6 @@
-//! `collMod` of one index.
+//! `collMod` of one index. What is not known is kept as a field of its specification, so that it is shown again.
 
-use super::super::options::Value;
+use super::super::options::{Edits, Value};
 use super::super::{Collection, index_spec, indexes};
 use crate::EntryProblem;
 use tidemark_base::bson::{Doc, Element};
@@ -17,30 +17,32 @@ pub(super) fn change(collection: &mut Collection, index: Doc<'_>) -> Result<Opti
     let Some(spec) = position.and_then(|position| collection.indexes.get_mut(position)) else {
         return Ok(Some(wanted.as_text().map_or_else(|| format!("{wanted:?}"), indexes::text)));
     };
+    let mut edits = Edits::new();
     for element in index.elements() {
         let element = element?;
         let flag = element.as_bool().unwrap_or(false);
-        *spec = match element.name {
-            b"expireAfterSeconds" => index_spec::set(spec, "expireAfterSeconds", &Value::of(element))?,
-            b"hidden" => set_flag(spec, "hidden", flag)?,
-            b"prepareUnique" => set_flag(spec, "prepareUnique", flag)?,
-            b"unique" if flag => set_flag(&index_spec::remove(spec, "prepareUnique")?, "unique", true)?,
+        match element.name {
+            b"name" | b"keyPattern" => {}
+            // The third was the name of the second up to 5.3. A flag that is not set is not shown.
+            b"hidden" | b"prepareUnique" | b"disallowNewDuplicateKeys" => {
+                edits.put(element.name, flag.then(|| Value::bool(true)));
+            }
+            b"unique" if flag => {
+                edits.set(b"unique", Value::bool(true));
+                edits.remove(b"prepareUnique");
+                edits.remove(b"disallowNewDuplicateKeys");
+            }
             // 6.1 and later.
-            b"forceNonUnique" if flag => index_spec::remove(spec, "unique")?,
-            _ => continue,
-        };
+            b"forceNonUnique" if flag => edits.remove(b"unique"),
+            // Servers refuse to switch them off.
+            b"unique" | b"forceNonUnique" => {}
+            _ => edits.set(element.name, Value::of(element)),
+        }
     }
+    *spec = index_spec::edited(spec, edits)?;
     Ok(None)
 }
 
 fn key_of(spec: &[u8]) -> Option<&[u8]> {
     Some(Doc::new(spec).ok()?.get("key").ok()??.value)
-}
-
-/// A flag that is not set is not shown.
-fn set_flag(spec: &[u8], name: &str, flag: bool) -> Result<Vec<u8>, EntryProblem> {
-    Ok(match flag {
-        true => index_spec::set(spec, name, &Value::bool(true))?,
-        false => index_spec::remove(spec, name)?,
-    })
 }

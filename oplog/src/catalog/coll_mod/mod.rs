@@ -5,7 +5,7 @@
 mod index;
 mod time_series;
 
-use super::options::{self, Value};
+use super::options::{self, Edits, Value};
 use super::{Change, Collection, MisfitKind};
 use crate::EntryProblem;
 use tidemark_base::bson::{Doc, Element};
@@ -25,86 +25,79 @@ impl Change<'_> {
     }
 }
 
-/// Returns the name of an index that is not there.
+/// Returns the name of an index that is not there. No server takes a field twice; here the last counts.
 fn apply(collection: &mut Collection, o: Doc<'_>) -> Result<Option<String>, EntryProblem> {
-    let mut missing = None;
-    let mut validation = false;
+    let (mut edits, mut index) = (Edits::new(), None);
     for element in o.elements().skip(1) {
         let element = element?;
         match element.name {
-            b"index" => {
-                let index = element.as_object().ok_or(EntryProblem::Field { field: "index" })?;
-                missing = index::change(collection, index)?;
-            }
-            b"validator" | b"validationLevel" | b"validationAction" => {
-                validation = true;
-                option(collection, element)?;
-            }
-            _ => option(collection, element)?,
+            b"index" => index = Some(document(element, "index")?),
+            _ => option(&collection.options, element, &mut edits)?,
         }
     }
-    if validation {
-        default_validation(collection)?;
-    }
-    Ok(missing)
+    default_validation(Doc::new(&collection.options)?, &mut edits)?;
+    collection.options = edits.apply(&collection.options, &options::ORDER)?;
+    index.map_or(Ok(None), |index| index::change(collection, index))
 }
 
 /// Whoever touches validation gets level and action stored too, even without a validator.
-fn default_validation(collection: &mut Collection) -> Result<(), EntryProblem> {
-    for (name, value) in [("validationLevel", "strict"), ("validationAction", "error")] {
-        if Doc::new(&collection.options)?.get(name)?.is_none() {
-            collection.options = options::set(&collection.options, name, &Value::text(value))?;
+fn default_validation(options: Doc<'_>, edits: &mut Edits<'_>) -> Result<(), EntryProblem> {
+    let touched = [b"validator".as_slice(), b"validationLevel", b"validationAction"];
+    if touched.iter().any(|name| edits.has(name)) {
+        for (name, value) in [("validationLevel", "strict"), ("validationAction", "error")] {
+            if !edits.has(name.as_bytes()) && options.get(name)?.is_none() {
+                edits.set(name.as_bytes(), Value::text(value));
+            }
         }
     }
     Ok(())
 }
 
 /// One field that is about the collection itself.
-fn option(collection: &mut Collection, element: Element<'_>) -> Result<(), EntryProblem> {
+fn option<'o>(options: &[u8], element: Element<'o>, edits: &mut Edits<'o>) -> Result<(), EntryProblem> {
     let change = match element.name {
-        b"validator" => match document(element, "validator")?.is_empty() {
-            true => None,
-            false => Some(Value::of(element)),
-        },
-        b"cappedSize" => return set(collection, "size", Some(capped_size(element)?)),
-        b"cappedMax" => return set(collection, "max", Some(capped_max(element)?)),
-        b"expireAfterSeconds" => expire_after(element)?,
-        b"timeseries" => {
-            let changed = time_series::change(&collection.options, document(element, "timeseries")?)?;
-            return set(collection, "timeseries", changed);
+        b"validator" => (!document(element, "validator")?.is_empty()).then(|| Value::of(element)),
+        b"cappedSize" => {
+            edits.set(b"size", capped_size(element)?);
+            return Ok(());
         }
+        b"cappedMax" => {
+            edits.set(b"max", capped_max(element)?);
+            return Ok(());
+        }
+        b"expireAfterSeconds" => expire_after(element)?,
+        b"timeseries" => time_series::change(options, document(element, "timeseries")?)?,
         b"changeStreamPreAndPostImages" => {
             let enabled = document(element, "changeStreamPreAndPostImages")?.get("enabled")?;
             enabled.and_then(Element::as_bool).unwrap_or(false).then(|| Value::of(element))
         }
         b"recordPreImages" => element.as_bool().unwrap_or(false).then(|| Value::of(element)),
-        // No options: flags of old storage engines, what belongs to the request, the definition of a view,
-        // and what servers keep beside the options.
-        b"noPadding"
-        | b"usePowerOf2Sizes"
-        | b"viewOn"
-        | b"pipeline"
-        | b"dryRun"
-        | b"lsid"
-        | b"txnNumber"
-        | b"writeConcern"
-        | b"comment"
-        | b"maxTimeMS"
-        | b"isTimeseriesNamespace"
-        | b"timeseriesBucketsMayHaveMixedSchemaData" => return Ok(()),
-        name if name.starts_with(b"$") || name.starts_with(b"_") => return Ok(()),
+        name if is_no_option(name) => return Ok(()),
         _ => Some(Value::of(element)),
     };
-    let name = std::str::from_utf8(element.name).map_err(|_| EntryProblem::Field { field: "collMod" })?;
-    set(collection, name, change)
+    edits.put(element.name, change);
+    Ok(())
 }
 
-fn set(collection: &mut Collection, name: &str, value: Option<Value>) -> Result<(), EntryProblem> {
-    collection.options = match value {
-        Some(value) => options::set(&collection.options, name, &value)?,
-        None => options::remove(&collection.options, name)?,
-    };
-    Ok(())
+/// Flags of old storage engines, what belongs to the request, the definition of a view, and what servers keep
+/// beside the options.
+fn is_no_option(name: &[u8]) -> bool {
+    let known: [&[u8]; 13] = [
+        b"noPadding",
+        b"usePowerOf2Sizes",
+        b"viewOn",
+        b"pipeline",
+        b"dryRun",
+        b"lsid",
+        b"txnNumber",
+        b"writeConcern",
+        b"comment",
+        b"maxTimeMS",
+        b"isTimeseriesNamespace",
+        b"timeseriesBucketsMayHaveMixedSchemaData",
+        b"_removeLegacyTimeseriesBucketingParametersHaveChanged",
+    ];
+    name.starts_with(b"$") || known.contains(&name)
 }
 
 fn document<'a>(element: Element<'a>, field: &'static str) -> Result<Doc<'a>, EntryProblem> {
@@ -115,7 +108,9 @@ fn whole(element: Element<'_>, field: &'static str) -> Result<i64, EntryProblem>
     element.as_integer().ok_or(EntryProblem::Field { field })
 }
 
-/// Rounded up to a multiple of 256, as servers before 6.2 do it; the entry has it as the user gave it.
+/// Rounded up to a multiple of 256, as servers before 6.2 do it; the entry has it as the user gave it. Newer ones
+/// do not round, but an entry does not say who wrote it: of theirs the size that is shown may be up to 255 bytes
+/// too large, which costs a few bytes and loses no document.
 fn capped_size(element: Element<'_>) -> Result<Value, EntryProblem> {
     let size = whole(element, "cappedSize")?.max(0);
     Ok(Value::number(size.checked_add(255).map_or(size, |size| size & !255)))

@@ -68,10 +68,18 @@ fn an_update_takes_its_id_from_o2_and_its_form_from_o() {
 #[test]
 fn an_entry_that_calls_itself_an_upsert_is_one() {
     let fields = doc! {"op": "u", "ns": "a.b", "o": {"_id": 1}, "o2": {"_id": 1}};
-    for (b, manner) in [(true, Manner::User { upsert: true }), (false, Manner::Strict)] {
+    for (b, manner) in [(true, Manner::User { upsert: true, fuzzy: false }), (false, Manner::Strict)] {
         let mut fields = fields.clone();
         fields.insert("b", b);
         change(fields, |change| assert_eq!(change.manner, manner));
+    }
+}
+
+#[test]
+fn only_updates_can_be_upserts() {
+    for (op, o) in [("i", doc! {"_id": 1, "x": 1}), ("d", doc! {"_id": 1})] {
+        let fields = doc! {"op": op, "ns": "a.b", "o": o, "b": true};
+        change(fields, |change| assert_eq!(change.manner, Manner::Strict, "{op}"));
     }
 }
 

@@ -1,7 +1,7 @@
 //! `applyOps` and its kin: whose it is, when it counts, and what is in it.
 
-use super::super::{Body, Chain, Manner, Operation, Operations, Step, TransactionStep};
-use super::{apply_ops, bytes, field, group, problem, texts, uuid, with};
+use super::super::{Body, Chain, Entry, Fuzzy, Manner, Operation, Operations, Step, TransactionStep};
+use super::{apply_ops, at, bytes, entry, field, group, problem, texts, uuid, with};
 use crate::error::EntryProblem;
 use bson::{Document, doc};
 use tidemark_base::bson::Doc;
@@ -59,11 +59,11 @@ fn fields_of_a_request_make_it_the_users() {
         let mut fields = apply_ops(vec![delete(1)]);
         fields.get_document_mut("o").unwrap().extend(extra);
         with(fields, |entry| {
-            assert_eq!(group(entry.body).manner, Manner::User { upsert });
+            assert_eq!(group(entry.body).manner, Manner::User { upsert, fuzzy: false });
             let Some(Ok(Operation::Change(change))) = group(entry.body).iter().next() else {
                 panic!("no change")
             };
-            assert_eq!(change.manner, Manner::User { upsert });
+            assert_eq!(change.manner, Manner::User { upsert, fuzzy: false });
         });
     }
 }
@@ -71,14 +71,85 @@ fn fields_of_a_request_make_it_the_users() {
 #[test]
 fn so_does_another_database_than_admin() {
     with(nested(vec![delete(1)]), |entry| {
-        assert_eq!(group(entry.body).manner, Manner::User { upsert: true });
+        assert_eq!(group(entry.body).manner, Manner::User { upsert: true, fuzzy: false });
     });
+}
+
+/// Changes in an entry during the initial sync.
+fn fuzzily(fields: Document) -> Vec<(Manner, Option<String>)> {
+    let bytes = bytes(&entry(fields));
+    let fuzzy = Fuzzy { until: Some(at().ts) };
+    let entry = Entry::parse(Doc::new(&bytes).unwrap(), fuzzy).unwrap();
+    let of = |change: &super::super::Change<'_>| (change.manner, change.doubt().map(|it| it.operator));
+    if let Body::Change(change) = entry.body {
+        return vec![of(&change)];
+    }
+    let operations = group(entry.body).iter().map(|operation| match operation.unwrap() {
+        Operation::Change(change) => of(&change),
+        Operation::Command(command) => panic!("{command:?}"),
+    });
+    operations.collect()
+}
+
+#[test]
+fn a_users_own_during_the_initial_sync_may_find_a_copy_that_is_ahead() {
+    let mut own = nested(vec![delete(1)]);
+    own.get_document_mut("o").unwrap().insert("alwaysUpsert", false);
+    let user = |upsert| (Manner::User { upsert, fuzzy: true }, None);
+    assert_eq!(fuzzily(own.clone()), [user(false)]);
+    // The server's own around it, and a user's in it.
+    assert_eq!(fuzzily(apply_ops(vec![delete(2), own.clone()])), [(Manner::Tolerant, None), user(false)]);
+    // The nested one says nothing, and is what those around it are.
+    let mut outer = nested(vec![nested(vec![delete(3)]), own]);
+    assert_eq!(fuzzily(outer.clone()), [user(true), user(false)]);
+    outer.insert("multiOpType", 1);
+    assert_eq!(fuzzily(outer)[0], (Manner::Tolerant, None));
+    let upsert = doc! {"op": "u", "ns": "a.b", "o": {"_id": 1}, "o2": {"_id": 1}, "b": true};
+    assert_eq!(fuzzily(upsert), [user(true)]);
+}
+
+#[test]
+fn operators_that_do_more_when_applied_twice_are_in_doubt_during_the_initial_sync() {
+    let update = |o: Document| doc! {"op": "u", "ns": "a.b", "o": o, "o2": {"_id": 1}};
+    let doubts = |o: Document| fuzzily(nested(vec![update(o)])).remove(0).1;
+    for (o, operator) in [
+        (doc! {"$inc": {"n": 1}}, "$inc"),
+        (doc! {"$v": 1, "$set": {"a": 1}, "$push": {"l": 1}}, "$push"),
+        (doc! {"$bit\n": {"n": {"and": 1}}}, "$bit\\n"),
+    ] {
+        assert_eq!(doubts(o).as_deref(), Some(operator));
+    }
+    for o in [
+        doc! {"$v": 1, "$set": {"a": 1}, "$unset": {"b": true}},
+        doc! {"$v": 2, "diff": {"u": {"a": 1}}},
+        doc! {"_id": 1, "a": 1},
+    ] {
+        assert_eq!(doubts(o), None);
+    }
+    // Also where the user's cannot be told from the server's own.
+    let bare = fuzzily(apply_ops(vec![update(doc! {"$inc": {"n": 1}})]));
+    assert_eq!(bare, [(Manner::Tolerant, Some("$inc".to_owned()))]);
+    // What is applied to exactly what it was sent to leaves none.
+    with(nested(vec![update(doc! {"$inc": {"n": 1}})]), |entry| {
+        let Some(Ok(Operation::Change(change))) = group(entry.body).iter().next() else {
+            panic!("no change")
+        };
+        assert_eq!(change.doubt(), None);
+    });
+}
+
+#[test]
+fn the_last_of_several_entries_says_how_many_operations_there_are() {
+    step(in_session(apply_ops(vec![delete(1)]), doc! {"count": 3_i64}), |it| assert_eq!(it.count, Some(3)));
+    let wrong = problem(in_session(apply_ops(vec![delete(1)]), doc! {"count": "3"}));
+    assert_eq!(wrong, field("o.count"));
 }
 
 #[test]
 fn a_session_makes_it_a_transaction() {
     step(in_session(apply_ops(vec![delete(1)]), doc! {}), |found| {
         let Chain { session, txn_number, previous } = found.chain;
+        assert_eq!(found.count, None);
         assert_eq!((txn_number, previous), (4, OpTime::NULL));
         assert_eq!(session.unwrap().as_bytes(), bytes(&doc! {"id": uuid(), "uid": uuid()}));
         let Step::Commit(operations) = found.step else { panic!("{found:?}") };
@@ -214,7 +285,8 @@ fn a_users_own_one_may_nest_in_another_and_say_otherwise() {
             Operation::Change(change) => change.manner,
             Operation::Command(command) => command.manner,
         });
-        assert_eq!(manners.collect::<Vec<_>>(), [Manner::User { upsert: false }, Manner::Strict]);
+        let own = Manner::User { upsert: false, fuzzy: false };
+        assert_eq!(manners.collect::<Vec<_>>(), [own, Manner::Strict]);
     });
 }
 

@@ -4,6 +4,7 @@ mod changes;
 mod commands;
 mod groups;
 mod hostile;
+mod repeated;
 
 use super::{Body, Entry, Fuzzy, Manner, Operation, Operations};
 use crate::error::{EntryError, EntryProblem};
@@ -153,6 +154,50 @@ fn fields_of_the_wrong_type_are_named() {
 }
 
 #[test]
+fn what_belongs_to_a_tenant_is_refused() {
+    let tid = bson::oid::ObjectId::from_bytes([1; 12]);
+    let delete = doc! {"op": "d", "ns": "a.b", "tid": tid, "o": {"_id": 1}};
+    assert_eq!(problem(delete.clone()), EntryProblem::Tenant);
+    assert_eq!(problem(doc! {"op": "n", "ns": "", "tid": tid, "o": {}}), EntryProblem::Tenant);
+    with(apply_ops(vec![delete]), |entry| {
+        let first = group(entry.body).iter().next().unwrap().map(|it| format!("{it:?}"));
+        assert_eq!(first, Err(EntryProblem::Tenant));
+    });
+}
+
+#[test]
+fn names_from_entries_are_escaped_in_messages() {
+    let evil = "x\n\u{1b}[2J\u{202e}";
+    for fields in [
+        doc! {"op": evil, "ns": "a.b", "o": {}},
+        doc! {"op": "c", "ns": "a.$cmd", "o": {evil: 1}},
+        doc! {"op": "c", "ns": "a.$cmd", "o": {"importCollection": evil}},
+        doc! {"op": "d", "ns": evil, "o": {"_id": 1}},
+        doc! {"op": "d", "ns": format!("{evil}."), "o": {"_id": 1}},
+        doc! {"op": "u", "ns": "a.b", "o": {evil: 1}, "o2": {"_id": 1}},
+    ] {
+        let text = parse_error(&entry(fields)).to_string();
+        assert!(!text.contains(char::is_control) && !text.contains('\u{202e}'), "{text:?}");
+    }
+    let long = problem(doc! {"op": "c", "ns": "a.$cmd", "o": {"y".repeat(10_000): 1}}).to_string();
+    assert!(long.len() < 300, "{} bytes", long.len());
+}
+
+#[test]
+fn messages_say_what_to_do() {
+    for problem in [
+        field("o"),
+        EntryProblem::Repeated { field: "o" },
+        EntryProblem::Version { found: 3 },
+        EntryProblem::Transaction("x".into()),
+        EntryProblem::LostPart("x".into()),
+        problem(doc! {"op": "zz", "ns": "a.b", "o": {}}),
+    ] {
+        assert!(problem.to_string().contains("resync"), "{problem}");
+    }
+}
+
+#[test]
 fn a_type_of_operation_that_is_not_known_is_an_error_with_its_position() {
     assert_eq!(
         problem(doc! {"op": "zz", "ns": "a.b", "o": {}}),
@@ -181,4 +226,11 @@ fn manners_follow_the_end_of_the_initial_sync() {
     let bytes = bytes(&entry(doc! {"op": "d", "ns": "a.b", "o": {"_id": 1}}));
     let parsed = Entry::parse(Doc::new(&bytes).unwrap(), fuzzy).unwrap();
     assert!(matches!(parsed.body, Body::Change(change) if change.manner == Manner::Tolerant));
+}
+
+#[test]
+fn what_may_be_ahead_is_told_from_what_is_exact() {
+    let user = |fuzzy| Manner::User { upsert: true, fuzzy };
+    assert!(Manner::Tolerant.is_fuzzy() && user(true).is_fuzzy());
+    assert!(!Manner::Strict.is_fuzzy() && !user(false).is_fuzzy());
 }

@@ -42,9 +42,9 @@ fn without_an_id_the_version_decides_in_any_type_of_number() {
 #[test]
 fn what_is_no_known_form_is_refused() {
     let old = doc! {"_id": 1, "a": 1};
-    refuses(&old, &doc! {"$v": 3, "diff": {"u": {"a": 2}}}, "$v");
-    refuses(&old, &doc! {"$v": 1.5, "$set": {"a": 2}}, "$v");
-    refuses(&old, &doc! {"$v": "2", "diff": {"u": {"a": 2}}}, "$v");
+    refuses(&old, &doc! {"$v": 3, "diff": {"u": {"a": 2}}}, "form of update: $v is 3; 1 and 2 are known");
+    refuses(&old, &doc! {"$v": 1.5, "$set": {"a": 2}}, "$v is 1.5; ");
+    refuses(&old, &doc! {"$v": "2", "diff": {"u": {"a": 2}}}, "$v is a value of the BSON type 0x02; ");
     refuses(&old, &doc! {"$v": 2}, "no diff");
     refuses(&old, &doc! {"$v": 2, "diff": [1]}, "no diff");
     refuses(&old, &doc! {"x": 1}, "'x'");

@@ -107,6 +107,93 @@ fn a_little_that_asks_for_much_is_refused_before_it_is_written() {
     assert!(matches!(error, UpdateError::TooLarge { .. }), "{error}");
 }
 
+/// `content` as a field of this name, over and over.
+fn repeated(times: usize, kind: u8, name: &[u8], content: &[u8]) -> Vec<u8> {
+    built(|w| (0..times).for_each(|_| w.raw(kind, name, content)))
+}
+
+fn built(fields: impl FnOnce(&mut DocWriter<'_>)) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut w = DocWriter::new(&mut out);
+    let open = w.begin();
+    fields(&mut w);
+    w.end(open);
+    out
+}
+
+/// So many fields of different names.
+fn deletes(count: usize) -> Vec<u8> {
+    built(|w| (0..count).for_each(|n| w.bool(n.to_string().as_bytes(), false)))
+}
+
+// At these sizes, reading a diff once for each field of a repeated name would take an hour.
+const MANY: usize = 300_000;
+
+#[test]
+fn a_large_diff_for_a_name_that_is_repeated_is_read_a_few_times_and_not_for_each_field() {
+    let large = built(|w| w.raw(kind::OBJECT, b"d", &deletes(MANY)));
+    let direct = built(|w| w.raw(kind::OBJECT, b"sx", &large));
+    let old = repeated(MANY, kind::OBJECT, b"x", Doc::EMPTY.as_bytes());
+    assert_eq!(applied(&old, &update(&direct)).unwrap(), old);
+    // Below an element of an array, and below another document.
+    let of_array = built(|w| {
+        w.bool(b"a", true);
+        w.raw(kind::OBJECT, b"s0", &large);
+    });
+    let array = built(|w| w.raw(kind::OBJECT, b"0", Doc::EMPTY.as_bytes()));
+    let old = repeated(MANY, kind::ARRAY, b"x", &array);
+    let in_array = built(|w| w.raw(kind::OBJECT, b"sx", &of_array));
+    assert_eq!(applied(&old, &update(&in_array)).unwrap(), old);
+    let deeper = built(|w| w.raw(kind::OBJECT, b"sy", &large));
+    let inner = built(|w| w.raw(kind::OBJECT, b"y", Doc::EMPTY.as_bytes()));
+    let old = repeated(MANY, kind::OBJECT, b"x", &inner);
+    let in_object = built(|w| w.raw(kind::OBJECT, b"sx", &deeper));
+    assert_eq!(applied(&old, &update(&in_object)).unwrap(), old);
+}
+
+#[test]
+fn a_large_diff_that_never_fits_is_checked_a_few_times_and_not_for_each_field() {
+    let large = built(|w| w.raw(kind::OBJECT, b"d", &deletes(MANY)));
+    let beyond = built(|w| {
+        w.bool(b"a", true);
+        w.raw(kind::OBJECT, b"s0", &large);
+    });
+    let missing = built(|w| w.raw(kind::OBJECT, b"smissing", &large));
+    for (diff, old_kind, made) in [
+        (&large, kind::ARRAY, kind::NULL),
+        (&missing, kind::OBJECT, kind::OBJECT),
+        (&beyond, kind::ARRAY, kind::ARRAY),
+    ] {
+        let old = repeated(MANY, old_kind, b"x", Doc::EMPTY.as_bytes());
+        let diff = built(|w| w.raw(kind::OBJECT, b"sx", diff));
+        let new = applied(&old, &update(&diff)).unwrap();
+        let fields = Doc::new(&new).unwrap().elements().map(|field| field.unwrap().kind);
+        assert_eq!(fields.filter(|found| *found == made).count(), MANY);
+    }
+}
+
+#[test]
+fn a_binary_patch_holds_nothing_but_offset_and_data_so_that_reading_it_is_cheap() {
+    let patch = |more: usize| {
+        let patch = built(|w| {
+            (0..more).for_each(|_| w.null(b""));
+            w.int32(b"o", 0);
+            w.binary(b"d", 0, b"");
+        });
+        update(&built(|w| {
+            let section = w.begin_field(kind::OBJECT, b"b");
+            w.raw(kind::OBJECT, b"x", &patch);
+            w.end(section);
+        }))
+    };
+    let old = repeated(MANY, kind::NULL, b"x", b"");
+    assert_eq!(applied(&old, &patch(0)).unwrap(), old);
+    for more in [1, MANY] {
+        let error = applied(&old, &patch(more)).unwrap_err();
+        assert!(error.to_string().contains("more than an offset and data"), "{error}");
+    }
+}
+
 #[test]
 fn the_limit_is_that_of_one_document_however_much_the_buffer_holds() {
     let mut out = vec![7; 2 * MAX_BSON_BYTES];

@@ -168,12 +168,32 @@ fn an_array_with_odd_names_is_numbered_anew_unless_all_fits_over_the_old_bytes()
     assert_eq!(result(doc! {"$set": {"a.2": 9}}), raw(&doc! {"a": [1, 2, 9]}));
     assert_eq!(result(doc! {"$push": {"a": 9}}), raw(&doc! {"a": [1, 2, 9]}));
     assert_eq!(result(doc! {"$set": {"a.1": 9, "b": 1}}), raw(&doc! {"a": [1, 9], "b": 1}));
-    // One that is not touched keeps its names.
+    // One in which nothing changes keeps its names.
     let mut longer = odd(Some(2));
     longer.truncate(longer.len() - 1);
     longer.extend_from_slice(b"\x10b\0\x01\0\0\0\0");
     longer[0] = u8::try_from(longer.len()).unwrap();
     assert_eq!(result(doc! {"$set": {"b": 1}}), longer);
+    assert_eq!(result(doc! {"$set": {"b": 1}, "$unset": {"a.7": 1, "a.x": 1}}), longer);
+}
+
+#[test]
+fn a_change_below_an_element_numbers_the_array_anew_if_it_does_not_fit_over_the_old_bytes() {
+    let odd = |fields: &Document| {
+        let mut out = Vec::new();
+        let mut w = DocWriter::new(&mut out);
+        let document = w.begin();
+        let open = w.begin_field(kind::ARRAY, b"a");
+        w.raw(kind::OBJECT, b"x", &raw(fields));
+        w.int32(b"7", 2);
+        w.end(open);
+        w.end(document);
+        out
+    };
+    let old = odd(&doc! {"b": 7});
+    let result = |o: Document| applied(&old, &raw(&o)).unwrap();
+    assert_eq!(result(doc! {"$set": {"a.0.b": 1}}), odd(&doc! {"b": 1}));
+    assert_eq!(result(doc! {"$set": {"a.0.q": 5}}), raw(&doc! {"a": [{"b": 7, "q": 5}, 2]}));
 }
 
 #[test]
@@ -204,12 +224,12 @@ fn numbers_are_increased_in_the_types_of_the_server() {
 #[test]
 fn a_sum_that_cannot_be_is_a_misfit_and_an_operand_that_cannot_be_is_refused() {
     for value in [Bson::Null, "x".into(), i64::MAX.into(), bson!([1])] {
-        let error = refuses(&doc! {"a": value}, &doc! {"$inc": {"a": 1}}, "$inc");
+        let error = refuses(&doc! {"b": {"a": value}}, &doc! {"$inc": {"b.a": 1}}, "$inc of 'b.a'");
         assert!(matches!(error, UpdateError::Misfit(_)), "{error}");
     }
     let decimal: bson::Decimal128 = "1.5".parse().unwrap();
     for operand in [Bson::Null, "x".into(), decimal.into()] {
-        let error = refuses(&doc! {"a": 1}, &doc! {"$inc": {"a": operand}}, "$inc");
+        let error = refuses(&doc! {"a": 1}, &doc! {"$inc": {"b.a": operand}}, "$inc of 'b.a' by something");
         assert!(matches!(error, UpdateError::BadModifier(_)), "{error}");
     }
 }
@@ -229,11 +249,12 @@ fn values_are_pushed_to_arrays_old_and_new() {
     gives(doc! {"a": [1]}, doc! {"$push": {"a.2": 1}}, bson_array(bson!([1, null, [1]])));
     for path in ["a", "b.0"] {
         let old = doc! {"a": 1, "b": [1]};
-        let error = refuses(&old, &doc! {"$push": {path: 1}}, "which is no array");
+        let text = format!("$push of '{path}', which is no array");
+        let error = refuses(&old, &doc! {"$push": {path: 1}}, &text);
         assert!(matches!(error, UpdateError::Misfit(_)), "{error}");
     }
     for clauses in [doc! {"x": 1, "$each": [1]}, doc! {"$each": [1], "$slice": 1}, doc! {"$each": 1}] {
-        refuses(&doc! {"a": [1]}, &doc! {"$push": {"a": clauses}}, "$each");
+        refuses(&doc! {"a": [1]}, &doc! {"$push": {"a": clauses}}, "$push of 'a' with more than $each");
     }
 }
 

@@ -4,10 +4,10 @@ use super::tree::{Fields, NULL, Refused, Value, get, numbered};
 use tidemark_base::limits::MAX_BSON_DEPTH;
 use tidemark_testkit::raw::kind;
 
-/// What the diff makes of a document.
-pub(crate) fn apply(document: &Fields, diff: &Fields) -> Result<Fields, Refused> {
+/// What the diff makes of a document; `fits` is cleared if a part of it has no place there.
+pub(crate) fn apply(document: &Fields, diff: &Fields, fits: &mut bool) -> Result<Fields, Refused> {
     judge_object(diff, 0)?;
-    Ok(object(document, diff))
+    Ok(object(document, diff, fits))
 }
 
 fn is_of_array(diff: &Fields) -> bool {
@@ -95,7 +95,7 @@ fn edit(name: &[u8]) -> Option<(u8, i64)> {
 
 /// Offset and data of a binary patch.
 fn parts_of(patch: &Value) -> Option<(usize, &[u8])> {
-    let patch = patch.object()?;
+    let patch = patch.object().filter(|patch| patch.len() == 2)?;
     let offset = usize::try_from(get(patch, b"o")?.integer()?).ok()?;
     match get(patch, b"d")? {
         Value::Plain(kind::BINARY, bytes) => Some((offset, &bytes[5..])),
@@ -103,7 +103,11 @@ fn parts_of(patch: &Value) -> Option<(usize, &[u8])> {
     }
 }
 
-fn object(old: &Fields, diff: &Fields) -> Fields {
+fn object(old: &Fields, diff: &Fields, fits: &mut bool) -> Fields {
+    let patched_names =
+        get(diff, b"b").and_then(Value::object).into_iter().flatten().map(|(name, _)| name.as_slice());
+    let nested_names = diff.iter().filter_map(|(name, _)| name.strip_prefix(b"s"));
+    *fits &= patched_names.chain(nested_names).all(|name| get(old, name).is_some());
     let nothing = Fields::new();
     let section = |name: &[u8]| get(diff, name).and_then(Value::object).unwrap_or(&nothing);
     let mut new = Fields::new();
@@ -115,9 +119,9 @@ fn object(old: &Fields, diff: &Fields) -> Fields {
         if let Some(updated) = get(section(b"u"), name) {
             value = updated.clone();
         } else if let Some(patch) = get(section(b"b"), name) {
-            value = patched(&value, patch);
+            value = patched(&value, patch, fits);
         } else if let Some(diff) = get(diff, &[b"s", name.as_slice()].concat()) {
-            value = nested(&value, diff);
+            value = nested(&value, diff, fits);
         }
         new.push((name.clone(), value));
     }
@@ -126,25 +130,35 @@ fn object(old: &Fields, diff: &Fields) -> Fields {
     new
 }
 
-fn nested(old: &Value, diff: &Value) -> Value {
+fn nested(old: &Value, diff: &Value, fits: &mut bool) -> Value {
     match (old, diff) {
-        (Value::Array(old), Value::Object(diff)) if is_of_array(diff) => Value::Array(array(old, diff)),
-        (Value::Object(old), Value::Object(diff)) if !is_of_array(diff) => Value::Object(object(old, diff)),
-        _ => NULL,
+        (Value::Array(old), Value::Object(diff)) if is_of_array(diff) => Value::Array(array(old, diff, fits)),
+        (Value::Object(old), Value::Object(diff)) if !is_of_array(diff) => {
+            Value::Object(object(old, diff, fits))
+        }
+        _ => {
+            *fits = false;
+            NULL
+        }
     }
 }
 
-fn patched(old: &Value, patch: &Value) -> Value {
-    let (Value::Plain(kind::BINARY, bytes), Some((offset, data))) = (old, parts_of(patch)) else {
+fn patched(old: &Value, patch: &Value, fits: &mut bool) -> Value {
+    let (offset, data) = parts_of(patch).expect("judged");
+    let payload = match old {
+        Value::Plain(kind::BINARY, bytes) => bytes[5..].get(..offset).map(|kept| (bytes, kept)),
+        _ => None,
+    };
+    let Some((bytes, kept)) = payload else {
+        *fits = false;
         return old.clone();
     };
-    let Some(kept) = bytes[5..].get(..offset) else { return old.clone() };
     let payload = [kept, data].concat();
     let len = u32::try_from(payload.len()).expect("small");
     Value::Plain(kind::BINARY, [&len.to_le_bytes(), &bytes[4..5], &payload].concat())
 }
 
-fn array(old: &Fields, diff: &Fields) -> Fields {
+fn array(old: &Fields, diff: &Fields, fits: &mut bool) -> Fields {
     let length =
         get(diff, b"l").and_then(Value::integer).map(|length| usize::try_from(length).expect("judged"));
     let mut values: Vec<Option<Value>> = old.iter().map(|(_, value)| Some(value.clone())).collect();
@@ -160,8 +174,11 @@ fn array(old: &Fields, diff: &Fields) -> Fields {
         }
         values[position] = match &values[position] {
             _ if section == b'u' => Some(content.clone()),
-            Some(old) => Some(nested(old, content)),
-            None => None,
+            Some(old) => Some(nested(old, content, fits)),
+            None => {
+                *fits = false;
+                None
+            }
         };
     }
     numbered(values.into_iter().map(|value| value.unwrap_or(NULL)))

@@ -9,15 +9,17 @@ pub(crate) mod tree;
 use tidemark_base::limits::MAX_BSON_BYTES;
 use tree::{Fields, Refused, Value, decode, encode, get};
 
-/// What the update `o` makes of `document`, both sound. `Refused` if it is an error.
-pub(crate) fn apply(document: &[u8], o: &[u8]) -> Result<Vec<u8>, Refused> {
+/// What the update `o` makes of `document`, both sound, and whether all of it fitted. `Refused` if it is an
+/// error.
+pub(crate) fn apply(document: &[u8], o: &[u8]) -> Result<(Vec<u8>, bool), Refused> {
+    let mut fits = true;
     let document = decode(document).map_err(|_| Refused)?;
     let o = decode(o).map_err(|_| Refused)?;
     let new = match form(&o)? {
         Form::Replacement => id_first(o),
-        Form::Modifiers => modifiers::apply(&document, &o)?,
+        Form::Modifiers => modifiers::apply(&document, &o, &mut fits)?,
         Form::Diff(diff) => {
-            let new = diff::apply(&document, diff)?;
+            let new = diff::apply(&document, diff, &mut fits)?;
             match (get(&new, b"_id"), get(&document, b"_id")) {
                 (None, Some(id)) => [vec![(b"_id".to_vec(), id.clone())], new].concat(),
                 _ => id_first(new),
@@ -25,7 +27,7 @@ pub(crate) fn apply(document: &[u8], o: &[u8]) -> Result<Vec<u8>, Refused> {
         }
     };
     let new = encode(&new);
-    if new.len() > MAX_BSON_BYTES { Err(Refused) } else { Ok(new) }
+    if new.len() > MAX_BSON_BYTES { Err(Refused) } else { Ok((new, fits)) }
 }
 
 enum Form<'o> {

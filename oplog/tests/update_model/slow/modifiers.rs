@@ -19,13 +19,15 @@ type Path<'a> = Vec<&'a [u8]>;
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Effect {
     Nothing,
+    /// Nothing, since the path led nowhere.
+    Skipped,
     /// The new value is as long as the old one.
     SameSize,
     Reshaped,
 }
 
-/// What the modifiers make of a document.
-pub(crate) fn apply(document: &Fields, o: &Fields) -> Result<Fields, Refused> {
+/// What the modifiers make of a document; `fits` is cleared if a path that is not only unset is skipped.
+pub(crate) fn apply(document: &Fields, o: &Fields, fits: &mut bool) -> Result<Fields, Refused> {
     let mut actions = Vec::new();
     for (operator, operands) in o.iter().filter(|(name, _)| name != b"$v") {
         if ![b"$set".as_slice(), b"$unset", b"$inc", b"$push"].contains(&operator.as_slice()) {
@@ -41,7 +43,9 @@ pub(crate) fn apply(document: &Fields, o: &Fields) -> Result<Fields, Refused> {
     let mut root = Node::from(&Value::Object(document.clone()));
     let mut reshaped = false;
     for (path, action) in &actions {
-        reshaped |= root.change(path, action)? == Effect::Reshaped;
+        let effect = root.change(path, action)?;
+        reshaped |= effect == Effect::Reshaped;
+        *fits &= effect != Effect::Skipped || matches!(action, Action::Unset);
     }
     match root.value(reshaped) {
         Value::Object(fields) => Ok(fields),
@@ -135,7 +139,7 @@ impl Node {
     fn change(&mut self, path: &[&[u8]], action: &Action) -> Result<Effect, Refused> {
         let (part, rest) = path.split_first().expect("a path has a component");
         match self {
-            Self::Plain(..) => Ok(Effect::Nothing),
+            Self::Plain(..) => Ok(Effect::Skipped),
             Self::Object(fields) => {
                 let Some(at) = fields.iter().position(|(name, _)| name == part) else {
                     let Some(new) = created(rest, action) else { return Ok(Effect::Nothing) };
@@ -157,7 +161,7 @@ impl Node {
                 }
             }
             Self::Array { elements, changed: touched, last, len } => {
-                let Some(at) = position(part) else { return Ok(Effect::Nothing) };
+                let Some(at) = position(part) else { return Ok(Effect::Skipped) };
                 // In the order of the paths, positions may only repeat under the same name, or grow.
                 if last.as_ref().is_some_and(|(name, before)| name != part && *before >= at) {
                     return Err(Refused);
@@ -181,7 +185,7 @@ impl Node {
                 } else {
                     elements[at].1.change(rest, action)?
                 };
-                *touched |= effect != Effect::Nothing;
+                *touched |= !matches!(effect, Effect::Nothing | Effect::Skipped);
                 Ok(effect)
             }
         }

@@ -1,0 +1,7 @@
+//! The fuzzer's way into `tidemark_fuzz::run_leaf`; run by `cargo xtask fuzz run_leaf`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    let _ = tidemark_fuzz::run_leaf(bytes);
+});

@@ -1,0 +1,40 @@
+//! Runs: immutable sorted sequences of items in the blockstore, named by their top block.
+//!
+//! Everything a head keeps is in runs: documents (base runs), what operations did to them (patch runs), and the
+//! catalog. Written by [`RunWriter`], read by [`RunReader`] and [`RunCursor`]; what is kept of one is a
+//! [`Run`]. Leaves are cut by the keys, so that runs which differ little share nearly all their blocks. The
+//! bytes are laid down in `docs/format.md`, "Runs". Knows of documents only where their keys are, and of
+//! patches only where a document begins in one; how they combine is [`crate::stack`]'s.
+
+mod batch;
+mod cursor;
+mod cut;
+mod error;
+mod form;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
+mod index;
+mod large;
+mod leaf;
+mod levels;
+mod open_leaf;
+mod path;
+mod range;
+mod reader;
+mod record;
+mod separator;
+mod source;
+pub(crate) mod varint;
+mod writer;
+
+pub use cursor::{Entry, RunCursor};
+pub use error::{Problem, Result, RunError};
+pub use range::KeyRange;
+pub use reader::{Item, RunReader};
+pub use record::{Run, RunKind};
+pub use source::Source;
+pub use writer::RunWriter;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,246 @@
+//! One leaf, or large item, while a cursor goes through it: its items, checked against what the nodes say.
+
+#![warn(clippy::indexing_slicing)]
+
+use super::error::{Problem, Result, RunError};
+use super::form::Form;
+use super::index::Amount;
+use super::large::{self, Large, Lengths};
+use super::leaf::{self, Spans};
+use super::path::Found;
+use super::record::RunKind;
+use super::separator;
+use super::source::Source;
+use crate::key::key_of_document;
+use crate::patch::{Patch, Then};
+use std::ops::Range;
+use tidemark_base::bson::Doc;
+use tidemark_base::codec::{CodecError, CodecProblem, Reader};
+use tidemark_base::{BlockId, BlockKind};
+use tidemark_blockstore::Node;
+
+/// Pieces of a large item that are read at once.
+const PIECES_AT_ONCE: usize = 32;
+
+/// A leaf that is being read, at one of its items or before the first.
+#[derive(Debug)]
+pub(super) struct OpenLeaf {
+    kind: RunKind,
+    found: Found,
+    /// Key and contents of a large item, which then is the only one.
+    stream: Option<Vec<u8>>,
+    /// Where the next item begins; none if there is no more.
+    next: Option<usize>,
+    /// The item it is at.
+    item: Spans,
+    /// Children of the items up to that, and of that.
+    children_seen: usize,
+    /// Children of all items together.
+    children: usize,
+    seen: Amount,
+    /// What all items together are by the leaf's own length.
+    plain_bytes: u64,
+}
+
+impl OpenLeaf {
+    /// Opens what was found; of a large item, its pieces are read.
+    pub(super) fn open(kind: RunKind, found: Found, source: &dyn Source) -> Result<Self> {
+        let id = found.id;
+        let damaged = |problem: Problem| problem.of(id);
+        let mut leaf = Self {
+            kind,
+            found,
+            stream: None,
+            next: None,
+            item: Spans::default(),
+            children_seen: 0,
+            children: 0,
+            seen: Amount::default(),
+            plain_bytes: 0,
+        };
+        let plain = leaf.found.block.bytes();
+        let is_leaf = leaf.found.block.kind() == leaf::block_kind(kind);
+        let large = match leaf.found.block.kind() {
+            BlockKind::Node => read_large(kind, plain).map_err(damaged)?,
+            BlockKind::Leaf => None,
+        };
+        if let Some((large, children)) = large {
+            leaf.next = Some(0);
+            leaf.children = large.own_children;
+            leaf.plain_bytes = large.plain_bytes();
+            let Lengths { key, head, .. } = large.lengths;
+            let bytes = key + head..large.lengths.total();
+            leaf.item = Spans { key: 0..key, head: key..key + head, bytes, children: large.own_children };
+            let pieces = children.get(large.own_children..).unwrap_or_default();
+            leaf.stream = Some(assemble(large, pieces, id, source)?);
+        } else if is_leaf {
+            let opened = leaf::open(kind, plain).map_err(damaged)?;
+            leaf.next = Some(opened.start);
+            leaf.children = opened.children;
+            leaf.plain_bytes = opened.plain_bytes;
+        } else {
+            return Err(damaged(Problem::Form("a leaf of its run")));
+        }
+        Ok(leaf)
+    }
+
+    /// Goes to the next item. `key` is the key before, in which the new one is put. False at the end, where
+    /// everything must have been as the node above says.
+    pub(super) fn advance(
+        &mut self,
+        key: &mut Vec<u8>,
+        is_first: &mut bool,
+        spare: &mut Vec<u8>,
+    ) -> Result<bool> {
+        let advanced = self.try_advance(key, is_first, spare);
+        advanced.map_err(|problem| problem.of(self.found.id))
+    }
+
+    fn try_advance(
+        &mut self,
+        key: &mut Vec<u8>,
+        is_first: &mut bool,
+        spare: &mut Vec<u8>,
+    ) -> Result<bool, Problem> {
+        if !self.step()? {
+            self.check_end(key)?;
+            return Ok(false);
+        }
+        spare.clear();
+        if self.kind == RunKind::Base {
+            key_of_document(Doc::new(self.bytes())?, spare)?;
+        } else {
+            spare.extend_from_slice(self.part(&self.item.key));
+        }
+        if self.seen.items == 1 && *spare < self.found.low {
+            return Err(Problem::Range);
+        }
+        if !*is_first && spare <= key {
+            return Err(Problem::Order);
+        }
+        *is_first = false;
+        std::mem::swap(key, spare);
+        Ok(true)
+    }
+
+    /// Finds the next item and counts it.
+    fn step(&mut self) -> Result<bool, Problem> {
+        let Some(at) = self.next else { return Ok(false) };
+        if self.stream.is_some() {
+            self.next = None;
+        } else {
+            let Some((item, next)) = leaf::item_at(self.kind, self.found.block.bytes(), at)? else {
+                self.next = None;
+                return Ok(false);
+            };
+            self.item = item;
+            self.next = Some(next);
+        }
+        self.seen.items += 1;
+        self.children_seen += self.item.children;
+        Ok(true)
+    }
+
+    /// Checks, after the last item, what can be checked only there.
+    fn check_end(&self, last_key: &[u8]) -> Result<(), Problem> {
+        let seen = Amount { items: self.seen.items, plain_bytes: self.plain_bytes };
+        self.found.amount.check(seen)?;
+        if self.found.high.as_deref().is_some_and(|high| separator::is_passed(high, last_key)) {
+            return Err(Problem::Range);
+        }
+        if self.children != self.children_seen {
+            let (said, found) = (self.children_seen as u64, self.children as u64);
+            return Err(Problem::Count { what: "children of items", said, found });
+        }
+        Ok(())
+    }
+
+    fn part(&self, range: &Range<usize>) -> &[u8] {
+        let plain = self.stream.as_deref().unwrap_or_else(|| self.found.block.bytes());
+        plain.get(range.clone()).unwrap_or_default()
+    }
+
+    /// The item it is at, in a base run.
+    pub(super) fn document(&self) -> Result<Doc<'_>> {
+        let is_document = self.kind == RunKind::Base;
+        let document = is_document.then(|| Doc::new(self.bytes()).map_err(Problem::from));
+        document
+            .unwrap_or(Err(Problem::Form("a leaf of documents")))
+            .map_err(|problem| problem.of(self.found.id))
+    }
+
+    /// The item it is at, in a patch run; `key` is its key.
+    pub(super) fn patch(&self, key: &[u8]) -> Result<Patch<'_>> {
+        self.try_patch(key).map_err(|problem| problem.of(self.found.id))
+    }
+
+    fn try_patch(&self, key: &[u8]) -> Result<Patch<'_>, Problem> {
+        if self.kind != RunKind::Patch {
+            return Err(Problem::Form("a leaf of patches"));
+        }
+        let mut head = Reader::new(self.part(&self.item.head));
+        let patch = Patch::decode(&mut head, self.bytes())?;
+        head.finish("head of a patch")?;
+        if let Then::Document(document) = patch.then() {
+            let mut found = Vec::with_capacity(key.len());
+            key_of_document(Doc::new(document)?, &mut found)?;
+            if found != key {
+                return Err(Problem::OtherId);
+            }
+        }
+        Ok(patch)
+    }
+
+    /// The contents of the item it is at.
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.part(&self.item.bytes)
+    }
+
+    /// The children of the item it is at.
+    pub(super) fn children(&self) -> impl Iterator<Item = BlockId> + use<'_> {
+        let node =
+            (self.kind == RunKind::Catalog).then(|| Node::decode(self.found.block.bytes()).ok()).flatten();
+        let children = node.into_iter().flat_map(|node| node.children());
+        children.skip(self.children_seen - self.item.children).take(self.item.children)
+    }
+
+    /// Whether keys from `key` on may still come in it, all that follow being greater than the present one.
+    pub(super) fn may_hold(&self, key: &[u8]) -> bool {
+        self.found.high.as_deref().is_none_or(|high| !separator::is_passed(high, key))
+    }
+}
+
+/// The large item in these plain bytes of a node, and the node's children; none if it is something else.
+fn read_large(kind: RunKind, plain: &[u8]) -> Result<Option<(Large<'_>, Vec<BlockId>)>, Problem> {
+    let node = Node::decode(plain)?;
+    match Form::read(kind, &mut Reader::new(node.body))? {
+        Form::Large => Ok(Some((large::decode(kind, node)?, node.children().collect()))),
+        _ => Ok(None),
+    }
+}
+
+/// Key and contents of a large item, in one. Needs no more memory than the item and the pieces read at once.
+fn assemble(large: Large<'_>, pieces: &[BlockId], id: BlockId, source: &dyn Source) -> Result<Vec<u8>> {
+    let mut stream = large.inline.to_vec();
+    let count = |found: usize| -> RunError {
+        let (said, found) = (large.lengths.total() as u64, found as u64);
+        Problem::Count { what: "bytes of the item", said, found }.of(id)
+    };
+    for some in pieces.chunks(PIECES_AT_ONCE) {
+        for (piece, block) in some.iter().zip(source.read(some)) {
+            let block = block?;
+            if block.kind() != BlockKind::Leaf {
+                return Err(Problem::Form("a piece of a large item").of(*piece));
+            }
+            if block.bytes().is_empty() {
+                let problem = CodecProblem::Truncated { needed: 1, left: 0 };
+                return Err(Problem::from(CodecError { what: "piece", offset: 0, problem }).of(*piece));
+            }
+            stream.extend_from_slice(block.bytes());
+        }
+        if stream.len() > large.lengths.total() {
+            return Err(count(stream.len()));
+        }
+    }
+    if stream.len() == large.lengths.total() { Ok(stream) } else { Err(count(stream.len())) }
+}

@@ -1,0 +1,149 @@
+//! What the ref of a snapshot says beside its root.
+
+#![warn(clippy::indexing_slicing)]
+
+use crate::root::{optime, put_optime};
+use tidemark_base::codec::{CodecError, CodecProblem, Put, Reader};
+use tidemark_base::{BlockId, OpTime, UnixMillis};
+use tidemark_blockstore::RefVersion;
+use xxhash_rust::xxh3::xxh3_64;
+
+const MAGIC: [u8; 8] = *b"TIDESNAP";
+const VERSION: u32 = 1;
+const IS_PROVEN: u32 = 1;
+const IS_DEAD_BRANCH: u32 = 2;
+
+/// A root that is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The root.
+    pub root: BlockId,
+    /// The publish that set the ref.
+    pub version: RefVersion,
+    /// The moment whose state it is.
+    pub at: OpTime,
+    /// When it was taken; for people.
+    pub taken: UnixMillis,
+    /// The head went back to before it: the source may never have had this state.
+    pub is_dead_branch: bool,
+    /// How many collections it has.
+    pub collections: u64,
+    /// Plain bytes of all its runs.
+    pub run_bytes: u64,
+    /// Of those, the bytes of runs that the snapshot before does not have.
+    pub new_run_bytes: u64,
+    /// What reading all of it has shown; none while it is only stored.
+    pub proven: Option<Proven>,
+}
+
+/// What a pass over a whole snapshot counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Proven {
+    /// Documents.
+    pub documents: u64,
+    /// Their length, in bytes.
+    pub document_bytes: u64,
+    /// Operations that did not fit.
+    pub divergences: u64,
+}
+
+impl Snapshot {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(104);
+        out.extend_from_slice(&MAGIC);
+        out.put_u32(VERSION);
+        let proven = if self.proven.is_some() { IS_PROVEN } else { 0 };
+        out.put_u32(proven | if self.is_dead_branch { IS_DEAD_BRANCH } else { 0 });
+        put_optime(self.at, &mut out);
+        out.put_u64(self.taken.0);
+        let Proven { documents, document_bytes, divergences } = self.proven.unwrap_or_default();
+        for number in
+            [self.collections, self.run_bytes, self.new_run_bytes, documents, document_bytes, divergences]
+        {
+            out.put_u64(number);
+        }
+        out.put_u64(xxh3_64(&out));
+        out
+    }
+
+    pub(super) fn decode(bytes: &[u8], root: BlockId, version: RefVersion) -> Result<Self, CodecError> {
+        let mut reader = Reader::new(bytes);
+        let unknown = |value: u64| CodecProblem::Unknown { value };
+        let start = reader.clone();
+        if reader.array("magic")? != MAGIC {
+            return Err(start.error("magic of a snapshot", unknown(0)));
+        }
+        let before = reader.clone();
+        let format = reader.u32("version")?;
+        if format != VERSION {
+            return Err(before.error("version of a snapshot", unknown(format.into())));
+        }
+        let before = reader.clone();
+        let flags = reader.u32("flags")?;
+        if flags & !(IS_PROVEN | IS_DEAD_BRANCH) != 0 {
+            return Err(before.error("flags of a snapshot", unknown(flags.into())));
+        }
+        let at = optime(&mut reader)?;
+        let taken = UnixMillis(reader.u64("time")?);
+        let [collections, run_bytes, new_run_bytes] =
+            [reader.u64("collections")?, reader.u64("bytes of runs")?, reader.u64("bytes of new runs")?];
+        let proven = Proven {
+            documents: reader.u64("documents")?,
+            document_bytes: reader.u64("bytes of documents")?,
+            divergences: reader.u64("divergences")?,
+        };
+        let summed = bytes.get(..reader.offset()).unwrap_or_default();
+        let before = reader.clone();
+        let sum = reader.u64("checksum")?;
+        if sum != xxh3_64(summed) {
+            return Err(before.error("checksum of a snapshot", unknown(sum)));
+        }
+        reader.finish("snapshot")?;
+        Ok(Self {
+            root,
+            version,
+            at,
+            taken,
+            is_dead_branch: flags & IS_DEAD_BRANCH != 0,
+            collections,
+            run_bytes,
+            new_run_bytes,
+            proven: (flags & IS_PROVEN != 0).then_some(proven),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tidemark_base::BlockKind;
+
+    #[test]
+    fn it_round_trips_and_every_cut_and_flip_is_an_error() {
+        let (root, version) = (BlockId::of(BlockKind::Node, b"root"), RefVersion(3));
+        let proven = Some(Proven { documents: 1, document_bytes: 2, divergences: 3 });
+        let snapshot = Snapshot {
+            root,
+            version,
+            at: OpTime::NULL,
+            taken: UnixMillis(5),
+            is_dead_branch: true,
+            collections: 6,
+            run_bytes: 7,
+            new_run_bytes: 8,
+            proven,
+        };
+        let stored = Snapshot { is_dead_branch: false, proven: None, ..snapshot.clone() };
+        assert_eq!(Snapshot::decode(&stored.encode(), root, version), Ok(stored));
+        let good = snapshot.encode();
+        assert_eq!(Snapshot::decode(&good, root, version), Ok(snapshot));
+        for len in 0..good.len() {
+            assert!(Snapshot::decode(&good[..len], root, version).is_err(), "cut to {len}");
+        }
+        for bit in 0..good.len() * 8 {
+            let mut bad = good.clone();
+            bad[bit / 8] ^= 1 << (bit % 8);
+            assert!(Snapshot::decode(&bad, root, version).is_err(), "bit {bit}");
+        }
+    }
+}
