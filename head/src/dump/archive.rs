@@ -4,8 +4,6 @@
 //! and a terminator; then blocks: a header, documents of one collection, a terminator. The last block of a
 //! collection has no documents and holds the checksum of all.
 
-#![warn(clippy::indexing_slicing)]
-
 use super::{Kind, Problem, Versions};
 use crc_fast::{CrcAlgorithm, Digest};
 use tidemark_base::bson::{Doc, DocWriter, Element};

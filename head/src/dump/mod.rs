@@ -10,7 +10,9 @@
 //! making files durable: who needs that syncs the folder.
 //!
 //! Where the format comes from: MongoDB's documentation of mongodump, its tools' published source, and what
-//! mongodump and mongorestore 100.8.0 were seen to do. `docs/format.md` says what is written.
+//! mongodump and mongorestore 100.8.0 were seen to do.
+
+#![warn(clippy::indexing_slicing)]
 
 pub mod extjson;
 pub mod limits;

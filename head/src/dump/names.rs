@@ -2,8 +2,6 @@
 //!
 //! Databases' names are used as they are; what could be dangerous in one, no server accepts.
 
-#![warn(clippy::indexing_slicing)]
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha1::{Digest as _, Sha1};

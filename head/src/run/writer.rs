@@ -71,7 +71,9 @@ impl<'s> RunWriter<'s> {
             kind,
             leaf_cutter,
             value_cutter: superblock.cutter(),
-            max_leaf_item_bytes: superblock.cut_sizes.max_bytes as usize,
+            // Half the longest leaf: chunks of GridFS, of 255 KiB, are large, and so are shared when a file is
+            // stored again. With the whole, nothing of it would be.
+            max_leaf_item_bytes: superblock.cut_sizes.max_bytes as usize / 2,
             leaf: OpenLeaf::default(),
             batch: Batch::new(kind),
             batch_bytes: BATCH_BYTES,

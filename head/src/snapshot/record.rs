@@ -133,7 +133,7 @@ mod tests {
             new_run_bytes: 8,
             proven,
         };
-        let stored = Snapshot { is_dead_branch: false, proven: None, ..snapshot.clone() };
+        let stored = Snapshot { is_dead_branch: false, proven: None, ..snapshot };
         assert_eq!(Snapshot::decode(&stored.encode(), root, version), Ok(stored));
         let good = snapshot.encode();
         assert_eq!(Snapshot::decode(&good, root, version), Ok(snapshot));

@@ -1,6 +1,6 @@
 //! Changes of documents: every operator, pipelines, filters of arrays, retryable and not, one and many.
 
-use crate::world::World;
+use crate::world::{PLAIN, World};
 use bson::{Bson, Document, doc};
 use mongodb::error::{Error, Result};
 use mongodb::options::{ReturnDocument, UpdateModifications};
@@ -159,7 +159,7 @@ impl World {
             return Err(Error::custom("a transaction is prepared"));
         }
         let database = self.database();
-        let namespace = format!("{}.{}", database.name(), self.name());
+        let namespace = format!("{}.{PLAIN}", database.name());
         let operation = match self.dice.below(3) {
             0 => doc! {"op": "i", "ns": namespace, "o": {"_id": self.id(), "by": "applyOps"}},
             1 => {

@@ -1,7 +1,5 @@
 //! Dates of relaxed Extended JSON: ISO-8601, always with a zone.
 
-#![warn(clippy::indexing_slicing)]
-
 /// Milliseconds since 1970 of `YYYY-MM-DDTHH:MM:SS[.fff…](Z|±HH[:]MM)`. None if it is not of this form or no
 /// date. What is finer than milliseconds is cut, since BSON cannot say it.
 pub(super) fn parse(text: &str) -> Option<i64> {

@@ -1,7 +1,5 @@
 //! The words of JSON: strings, numbers, marks. Strict, as RFC 8259 has it.
 
-#![warn(clippy::indexing_slicing)]
-
 use super::error::{JsonError, JsonProblem};
 
 /// A place in a text.

@@ -3,8 +3,6 @@
 //! The first name of an object decides whether it is a document or a value with its type ([`super::wrapper`]).
 //! Recursion is bounded by the nesting that is accepted; what is written is bounded by the largest document.
 
-#![warn(clippy::indexing_slicing)]
-
 use super::error::{JsonError, JsonProblem};
 use super::lexer::Lexer;
 use super::wrapper::Wrapper;

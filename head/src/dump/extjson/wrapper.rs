@@ -3,8 +3,6 @@
 //! Such an object has the names of its type and no others, in any order where there are several. Called by
 //! [`super::parse`] once it has read the first name.
 
-#![warn(clippy::indexing_slicing)]
-
 use super::error::JsonProblem;
 use super::parse::{Parser, Result};
 use super::{date, decimal, double};

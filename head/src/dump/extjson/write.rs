@@ -1,8 +1,6 @@
 //! From raw BSON to canonical Extended JSON, as MongoDB's tools write it: one line, no spaces, nothing escaped
 //! for HTML.
 
-#![warn(clippy::indexing_slicing)]
-
 use super::error::WriteError;
 use super::{decimal, double};
 use base64::Engine as _;

@@ -3,8 +3,6 @@
 //! It grows with what arrives, never by a length that somebody states, and no further than one document and
 //! one piece.
 
-#![warn(clippy::indexing_slicing)]
-
 use crate::dump::{DumpError, Problem};
 use std::io::{self, Read};
 use std::ops::Range;

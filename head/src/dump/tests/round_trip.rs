@@ -69,7 +69,7 @@ fn a_document_too_large_for_mongorestore_goes_into_a_directory_only() {
     let most = tidemark_base::limits::MAX_USER_DOCUMENT_BYTES;
     let large = document(1, most - document(0, 0).len() + 1);
     let mut whole = small();
-    whole.documents.insert(("a".into(), "c".into()), large.clone());
+    whole.documents.insert(("a".into(), "c".into()), large);
     let archive =
         ArchiveWriter::new(Vec::new(), "x", Compression::Plain, &whole.versions, whole.parts()).unwrap();
     let error = whole.write(archive).unwrap_err();

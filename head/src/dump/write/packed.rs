@@ -15,6 +15,7 @@ pub enum Compression {
 
 /// A stream that packs what is written, or does not.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "one for each file that is written")]
 pub(super) enum Packed<W: Write> {
     Plain(W),
     Gzip(GzEncoder<W>),

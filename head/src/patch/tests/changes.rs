@@ -98,7 +98,9 @@ fn a_strict_update_of_which_only_parts_fit_is_applied_and_told() {
         w.null(b"v");
         w.int32(b"w", 7);
     });
-    for (manner, misfits) in [(Manner::Strict, vec![Misfit::Parts]), (Manner::Tolerant, vec![]), (UPSERT, vec![])] {
+    for (manner, misfits) in
+        [(Manner::Strict, vec![Misfit::Parts]), (Manner::Tolerant, vec![]), (UPSERT, vec![])]
+    {
         let step = Step::new(manner, diff.clone());
         let mut found = Vec::new();
         let patch = step.patch(&mut found);

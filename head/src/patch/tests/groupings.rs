@@ -36,7 +36,8 @@ pub(super) fn one_by_one(below: Option<&[u8]>, steps: &[Step]) -> Truth {
             }
             (_, Some(update), Some(before)) => {
                 let result = update.apply(Doc::new(&before).unwrap(), &mut after);
-                result.is_ok_and(|fit| collection.put(&after).is_ok() && (fit == update::Fit::Whole || !strict))
+                result
+                    .is_ok_and(|fit| collection.put(&after).is_ok() && (fit == update::Fit::Whole || !strict))
             }
             (_, Some(update), None) if step.manner == UPSERT => {
                 let result = update.upsert(step.id(), &mut after);

@@ -6,7 +6,7 @@ use tidemark_testkit::rounds;
 
 /// Mostly small, some large enough for pieces, some around the limit.
 fn value_bytes() -> impl Strategy<Value = usize> {
-    prop_oneof![20 => 0..3000_usize, 3 => 60_000..200_000_usize, 2 => 261_900..262_200_usize, 1 => 262_000..900_000_usize]
+    prop_oneof![20 => 0..3000_usize, 3 => 60_000..200_000_usize, 2 => 130_900..131_200_usize, 1 => 262_000..900_000_usize]
 }
 
 fn items() -> impl Strategy<Value = Vec<(i32, usize, u64)>> {
