@@ -1,7 +1,7 @@
 //! Export: a state as a dump that mongorestore reads.
 //!
-//! Planned, then done: [`plan`] reads the catalog and the definitions of views and decides what the dump
-//! holds; the caller makes a writer of the plan's parts; [`write`] streams the documents, capped collections
+//! Planned, then done: [`plan()`] reads the catalog and the definitions of views and decides what the dump
+//! holds; the caller makes a writer of the plan's parts; [`write()`] streams the documents, capped collections
 //! in the order of insertion, all others by key. The same state, choice and writer give the same bytes.
 //! Read-only: all of a head that a front-end uses.
 

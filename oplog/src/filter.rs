@@ -4,7 +4,7 @@
 //! too, where one entry may hold both kinds; parsing does not filter. Works on names as they are in the log:
 //! a collection can come into the backup, or leave it, by a rename ([`Filter::rename`]).
 //!
-//! The list of what no backup holds ([`system`]) is that for a replica set. Shards of a cluster need other
+//! The list of what no backup holds (in `filter/system.rs`) is that for a replica set. Shards of a cluster need other
 //! rules for parts of `config` (what is being migrated); they are left for when clusters are backed up.
 
 #![warn(clippy::indexing_slicing)]

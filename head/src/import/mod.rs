@@ -48,7 +48,7 @@ impl Import {
     /// the order is that in which they are given.
     ///
     /// # Errors
-    /// [`HeadError::Document`] if one has no `_id` that can be a key, or the collection was not added;
+    /// [`crate::HeadError::Document`] if one has no `_id` that can be a key, or the collection was not added;
     /// failures of the store.
     pub fn documents(&mut self, uuid: CollectionUuid, documents: &[Doc<'_>]) -> Result<()> {
         self.state.put_documents(uuid, documents)?;
@@ -71,7 +71,7 @@ impl Import {
     /// Builds, and makes a new head of it.
     ///
     /// # Errors
-    /// [`HeadError::HeadExists`]; failures of the store.
+    /// [`crate::HeadError::HeadExists`]; failures of the store.
     pub fn finish(mut self, name: &HeadName, fuzzy_until: Option<Timestamp>) -> Result<Head> {
         let root = self.build(fuzzy_until)?;
         Head::create(&self.session, name, root, self.filter)
