@@ -8,17 +8,12 @@ use tidemark_base::bson::Doc;
 use tidemark_testkit::dbhash::{compare, compare_as_sets, md5_of_documents};
 use tidemark_testkit::live::dbhash::db_hash;
 use tidemark_testkit::model::{Scope, difference};
-use tidemark_testkit::state::{Order, State};
+use tidemark_testkit::state::State;
 
 /// Everything that differs, in words.
 pub(crate) fn differences(client: &Client, databases: &[String], ours: &Replayer) -> Vec<String> {
     let mut found: Vec<String> = ours.divergences.iter().map(ToString::to_string).collect();
-    let mut theirs = copy::take(client, databases);
-    for collection in &mut theirs.collections {
-        if collection.uuid.is_some_and(|uuid| ours.order_unknown.contains(&uuid)) {
-            collection.order = Order::Scan;
-        }
-    }
+    let theirs = copy::take(client, databases);
     found.extend(difference(&ours.model, &theirs, Scope::Users));
     for database in databases {
         by_hash(client, database, ours, &theirs, &mut found);

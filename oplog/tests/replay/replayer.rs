@@ -49,9 +49,6 @@ pub(crate) struct Replayer {
     pub(crate) catalog: Catalog,
     /// What did not fit.
     pub(crate) divergences: Vec<Divergence>,
-    /// Collections that a user's `applyOps` changed while the copy was not consistent: nobody can tell whether
-    /// it found the document, which then kept its place, or made it, last in natural order.
-    pub(crate) order_unknown: BTreeSet<CollectionUuid>,
     assembler: Assembler,
     scope: Scope,
     apply_after: Timestamp,
@@ -80,7 +77,6 @@ impl Replayer {
             model,
             catalog,
             divergences: Vec::new(),
-            order_unknown: BTreeSet::new(),
             assembler: Assembler::new(apply_after),
             scope,
             apply_after,
@@ -206,11 +202,6 @@ impl Replayer {
         let Ok(collection) = self.model.collection_mut(uuid) else {
             return Some((key, "there is no such collection"));
         };
-        if matches!(change.manner, Manner::User { .. })
-            && self.fuzzy.until.is_some_and(|until| at.ts <= until)
-        {
-            self.order_unknown.insert(uuid);
-        }
         match change.action {
             Action::Insert { document, .. } => {
                 // What is inserted stands last in natural order, also if a copy had it already. What a user's
