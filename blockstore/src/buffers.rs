@@ -28,7 +28,7 @@ fn kept() -> MutexGuard<'static, Kept> {
 
 /// An empty buffer with room for `len` bytes, and not for so much more that keeping it would waste memory.
 pub(crate) fn take(len: usize) -> Vec<u8> {
-    let fits = |buffer: &Vec<u8>| (len..=4 * len + 4096).contains(&buffer.capacity());
+    let fits = |buffer: &Vec<u8>| (len..=2 * len + 4096).contains(&buffer.capacity());
     let mut kept = kept();
     let newest = kept.buffers.len();
     let found =
@@ -79,7 +79,7 @@ mod tests {
             give(Vec::with_capacity(LARGEST_BYTES));
         }
         for len in [0, 5, 64, 19_000] {
-            assert!(take(len).capacity() <= 4 * len + 4096);
+            assert!(take(len).capacity() <= 2 * len + 4096);
         }
     }
 }
