@@ -9,12 +9,60 @@ use crate::ids::{PackId, SessionId};
 use crate::record::{HEADER_LEN, Header};
 use crate::state::blocks;
 use crate::state::collect::{self, Moved};
+use crate::store::Store;
 use crate::walk::PackMarks;
 use crate::writer::{Extent, Writer};
 use std::collections::HashMap;
+use tidemark_base::BlockId;
 
 /// How many records are appended at once.
 const APPEND: usize = 256;
+
+/// A pack that was read and found whole, with what is in use in it.
+pub(super) struct Source {
+    id: PackId,
+    bytes: Vec<u8>,
+    /// How many of its records are in use.
+    marked: u32,
+    /// Offsets and headers of what is in use, and of the rest the names.
+    wanted: Vec<(u32, Header)>,
+    unwanted: Vec<(u32, BlockId)>,
+}
+
+impl Source {
+    /// Reads a pack and checks what is in use in it. Nothing if it has gone meanwhile. A pack in which
+    /// something in use cannot be found or is damaged is left alone: the inner error says why.
+    pub(super) fn read(store: &Store, id: PackId, used: &PackMarks) -> Result<Result<Option<Self>, String>> {
+        let Some(pack) = load(store, id)? else { return Ok(Ok(None)) };
+        let len = u32::try_from(pack.len_bytes).unwrap_or(u32::MAX);
+        let Some(bytes) = store.backend.read_pack(id, 0, len)? else {
+            return Ok(Err(format!("pack {id} is missing or shorter than the index says")));
+        };
+        let part = |offset: u32, len: u32| bytes.get(offset as usize..)?.get(..len as usize);
+        let read = |offset: u32, len: u32| Ok(part(offset, len).map(<[u8]>::to_vec));
+        let records = match records(id, pack.len_bytes, &read)? {
+            Ok(records) => records,
+            Err(problem) => return Ok(Err(problem)),
+        };
+        let mut source = Self { id, bytes, marked: used.records, wanted: Vec::new(), unwanted: Vec::new() };
+        for ((offset, header), seq) in records.into_iter().zip(0u32..) {
+            if !used.contains(seq) {
+                source.unwanted.push((offset, header.id));
+            } else if let Err(e) = header.check_payload(source.payload(offset, &header)) {
+                return Ok(Err(format!("{}: {e}", Place { pack: id, offset })));
+            } else {
+                source.wanted.push((offset, header));
+            }
+        }
+        Ok(Ok(Some(source)))
+    }
+
+    /// A record's payload; shorter or empty where the pack ends before it.
+    fn payload(&self, offset: u32, header: &Header) -> &[u8] {
+        let behind = self.bytes.get(offset as usize + HEADER_LEN..).unwrap_or_default();
+        behind.get(..header.stored_len as usize).unwrap_or_default()
+    }
+}
 
 /// Copies records in use into new packs and moves their rows.
 pub(super) struct Copier {
@@ -40,60 +88,29 @@ impl Copier {
         self.moved.len()
     }
 
-    /// Copies what is in use in a pack; how much that is. A pack in which something in use cannot be found
-    /// or is damaged is left alone: the inner error says why.
-    pub(super) fn copy(
-        &mut self,
-        execution: &Execution<'_>,
-        id: PackId,
-        used: &PackMarks,
-    ) -> Result<Result<u64, String>> {
+    /// Copies what is in use in a pack; how many bytes that is.
+    pub(super) fn copy(&mut self, execution: &Execution<'_>, source: Source) -> Result<u64> {
         let backend = &*execution.store.backend;
-        let Some(pack) = load(execution.store, id)? else { return Ok(Ok(0)) };
-        let len = u32::try_from(pack.len_bytes).unwrap_or(u32::MAX);
-        let Some(bytes) = backend.read_pack(id, 0, len)? else {
-            return Ok(Err(format!("pack {id} is missing or shorter than the index says")));
-        };
-        execution.pace(bytes.len() as u64)?;
-        let part = |offset: u32, len: usize| bytes.get(offset as usize..)?.get(..len);
-        let read = |offset: u32, len: u32| Ok(part(offset, len as usize).map(<[u8]>::to_vec));
-        let records = match records(id, pack.len_bytes, &read)? {
-            Ok(records) => records,
-            Err(problem) => return Ok(Err(problem)),
-        };
-        let mut wanted: Vec<(u32, Header, &[u8])> = Vec::with_capacity(used.records as usize);
-        let mut unwanted = Vec::with_capacity(records.len());
-        for ((offset, header), seq) in records.into_iter().zip(0u32..) {
-            let from = Place { pack: id, offset };
-            if !used.contains(seq) {
-                unwanted.push(Moved { id: header.id, from, to: None });
-                continue;
-            }
-            let record = part(offset, HEADER_LEN + header.stored_len as usize).unwrap_or_default();
-            let payload = record.get(HEADER_LEN..).unwrap_or_default();
-            if let Err(e) = header.check_payload(payload) {
-                return Ok(Err(format!("{from}: {e}")));
-            }
-            wanted.push((offset, header, payload));
-        }
         let mut copied = 0;
-        for group in wanted.chunks(APPEND) {
+        for group in source.wanted.chunks(APPEND) {
             if execution.observer.cancelled() {
                 return Err(Error::Cancelled);
             }
-            let records = group.iter().map(|(_, header, payload)| (header, *payload));
+            let records = group.iter().map(|(offset, header)| (header, source.payload(*offset, header)));
             let placed = self.writer.append(backend, self.session, records)?;
-            self.moved.extend(placed.into_iter().zip(group).map(|((block, to), (offset, ..))| {
-                let from = Place { pack: id, offset: *offset };
+            self.moved.extend(placed.into_iter().zip(group).map(|((block, to), (offset, _))| {
+                let from = Place { pack: source.id, offset: *offset };
                 Moved { id: block, from, to: Some(to) }
             }));
-            let bytes: u64 = group.iter().map(|(_, header, _)| header.record_len()).sum();
+            let bytes: u64 = group.iter().map(|(_, header)| header.record_len()).sum();
             execution.pace(bytes)?;
             copied += bytes;
         }
-        self.moved.append(&mut unwanted);
-        self.sources.push((id, used.records));
-        Ok(Ok(copied))
+        let place = |offset| Place { pack: source.id, offset };
+        let unwanted = source.unwanted.iter();
+        self.moved.extend(unwanted.map(|(offset, id)| Moved { id: *id, from: place(*offset), to: None }));
+        self.sources.push((source.id, source.marked));
+        Ok(copied)
     }
 
     /// Makes the copies durable, moves the rows, condemns the packs they came from.

@@ -5,7 +5,7 @@
 //! all over the index, and pack by pack each page of it would be written once for every pack.
 
 use super::GcReport;
-use super::copy::Copier;
+use super::copy::{Copier, Source};
 use super::plan::Plan;
 use crate::error::{Error, Result};
 use crate::ids::{PackId, SessionId};
@@ -235,11 +235,22 @@ impl Execution<'_> {
     }
 
     fn copy_all(&mut self, copier: &mut Copier, packs: &[PackId], marks: &Marks) -> Result<()> {
-        for (done, id) in packs.iter().enumerate() {
+        let store = self.store;
+        let mut read: Option<Source> = None;
+        for done in 0..=packs.len() {
             self.check(Stage::Rewrite, done, packs.len())?;
-            let Some(used) = marks.packs.get(id) else { continue };
-            match copier.copy(self, *id, used)? {
-                Ok(bytes) => self.report.figures.copied_bytes += bytes,
+            let next = packs.get(done).and_then(|id| marks.packs.get(id).map(|used| (*id, used)));
+            let mut ahead = Ok(Ok(None));
+            // The next pack is read while this one is written; at most two are in memory.
+            let copied = rayon::in_place_scope(|scope| {
+                if let Some((id, used)) = &next {
+                    scope.spawn(|_| ahead = Source::read(store, *id, used));
+                }
+                read.take().map_or(Ok(0), |source| copier.copy(self, source))
+            });
+            self.report.figures.copied_bytes += copied?;
+            match ahead? {
+                Ok(source) => read = source,
                 Err(problem) => self.report.damaged.push(problem),
             }
             if copier.rows() >= ROWS_PER_GROUP {

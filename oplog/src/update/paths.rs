@@ -82,7 +82,7 @@ pub(super) fn forget_met(children: &mut Children<'_>) {
 
 /// Adds an action at a dotted path. As on the server, empty components are an error, and so are two paths of
 /// which one begins with the other. Components that stand for positions to be found by a query are refused:
-/// nothing is found here.
+/// nothing is found here. So is `$[]`, all positions, which a server does take from a user's applyOps.
 pub(super) fn add<'a>(
     children: &mut Children<'a>,
     path: &'a [u8],

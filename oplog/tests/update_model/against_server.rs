@@ -88,7 +88,7 @@ enum Agreed {
 fn can_be_asked(error: &UpdateError) -> bool {
     let text = error.to_string();
     let ends_the_server = ["beyond the new length", "leading zeros"];
-    let known_there = ["not supported", "int or double"];
+    let known_there = ["not supported", "int or double", "$[]"];
     !matches!(error, UpdateError::TooLarge { .. })
         && !ends_the_server.iter().chain(&known_there).any(|part| text.contains(part))
 }
