@@ -49,13 +49,23 @@ pub const MAX_SLICE_PLAIN_BYTES: usize = MAX_BLOCK_BYTES - (4 << 10);
 /// Most entries in one slice.
 pub const MAX_SLICE_ENTRIES: usize = 1 << 20;
 
-/// Longest key, in bytes. A key is as a rule as long as the `_id` or shorter, and a document's `_id` is shorter
-/// than the document; only texts full of zero bytes and documents full of tiny doubles grow. Leaves room for
-/// the rest of an entry in one block.
-pub const MAX_KEY_BYTES: usize = 24 << 20;
+/// Longest encoding of an `_id` that is a key as it stands, in bytes. A key is as a rule as long as the `_id` or
+/// shorter; only texts full of zero bytes and documents full of tiny doubles grow, the latter from 1 MiB to 24.
+pub const MAX_WHOLE_KEY_BYTES: usize = 1 << 20;
 
-/// Largest item of a run, key and contents together, in bytes: a patch may be a long list of updates.
+/// Longest key, in bytes: of a longer encoding, its beginning and the hash of all of it.
+pub const MAX_KEY_BYTES: usize = MAX_WHOLE_KEY_BYTES + 32;
+
+/// Largest item of a run, key and contents together, in bytes: a patch may be a long list of updates, though
+/// writers end it long before (`Waiting::MOST` in the head).
 pub const MAX_RUN_ITEM_BYTES: usize = 128 << 20;
+
+/// Most indexes of one collection. Servers allow 64.
+pub const MAX_INDEXES: usize = 4096;
+
+/// Greatest number that counts up by one for ever and is read from the store: no counter gets there, and none that is
+/// read as more comes from a writer, or may overflow.
+pub const MAX_COUNTER: u64 = 1 << 62;
 
 /// Most child blocks of one item of a catalog run. Its stack is the base and a few patch runs.
 pub const MAX_ITEM_CHILDREN: usize = 4096;

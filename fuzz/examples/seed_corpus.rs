@@ -9,6 +9,8 @@
 mod dumps;
 #[path = "seed_corpus/head.rs"]
 mod head;
+#[path = "seed_corpus/roots.rs"]
+mod roots;
 #[path = "seed_corpus/runs.rs"]
 mod runs;
 
@@ -42,6 +44,7 @@ fn main() -> Done {
     keep_updates(here)?;
     head::keep_keys(here)?;
     head::keep_patches(here)?;
+    roots::keep_roots(here)?;
     runs::keep_runs(here)?;
     dumps::keep_archives(here)?;
     dumps::keep_metadata(here)

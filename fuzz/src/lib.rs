@@ -12,6 +12,7 @@ mod key;
 mod log;
 mod pack;
 mod patch;
+mod root;
 mod row;
 mod run;
 mod slice;
@@ -23,6 +24,7 @@ pub use key::key;
 pub use log::refs_log;
 pub use pack::{pack_scan, record};
 pub use patch::patch;
+pub use root::{catalog_record, root};
 pub use row::row;
 pub use run::{run_leaf, run_node, run_tree};
 pub use slice::{chain, slice};
@@ -36,8 +38,9 @@ use tidemark_blockstore::{Node, Superblock, encode_node};
 pub type Target = fn(&[u8]) -> bool;
 
 /// All targets, by name; `fuzz_targets/` has a file and `corpus/` a folder for each.
-pub const TARGETS: [(&str, Target); 17] = [
+pub const TARGETS: [(&str, Target); 19] = [
     ("archive", archive),
+    ("catalog_record", catalog_record),
     ("chain", chain),
     ("diff", diff),
     ("entry", entry),
@@ -48,6 +51,7 @@ pub const TARGETS: [(&str, Target); 17] = [
     ("patch", patch),
     ("record", record),
     ("refs_log", refs_log),
+    ("root", root),
     ("row", row),
     ("run_leaf", run_leaf),
     ("run_node", run_node),

@@ -5,7 +5,7 @@
 //! order, so what comes out does not depend on threads or batches. Nothing here reads a document or the
 //! store, and nothing here is precious: after a crash the oplog is applied again.
 
-use crate::divergence::{Divergence, What, only_id};
+use crate::divergence::{Divergence, Span, What, only_id};
 use crate::patch::{Folder, Patch};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -19,6 +19,10 @@ const SHARDS: usize = 64;
 /// How many operations are worth waking threads for.
 const WORTH_THREADS: usize = 256;
 
+/// How much memory for folding is kept for the next operations, in bytes: enough for a few large documents that
+/// are changed over and over.
+const MOST_SPARE_BYTES: usize = 128 << 20;
+
 /// What a key and a patch take beside their bytes, roughly.
 const OVERHEAD_BYTES: usize = 120;
 
@@ -31,13 +35,6 @@ pub(crate) struct Operation<'a> {
     pub(crate) id: Element<'a>,
     pub(crate) key: Vec<u8>,
     pub(crate) patch: Patch<'a>,
-}
-
-/// From which to which operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Span {
-    pub(crate) first: OpTime,
-    pub(crate) last: OpTime,
 }
 
 type Patches = HashMap<Box<[u8]>, Patch<'static>>;
@@ -83,6 +80,9 @@ impl Delta {
             let shards = self.shards.par_iter_mut().zip(parts);
             shards.flat_map_iter(|(shard, part)| shard.apply(part)).collect()
         };
+        if self.shards.iter().map(|shard| shard.folder.held_bytes()).sum::<usize>() > MOST_SPARE_BYTES {
+            self.shards.iter_mut().for_each(|shard| shard.folder = Folder::new());
+        }
         found.sort_by_key(|(number, _)| *number);
         found.into_iter().map(|(_, divergence)| divergence).collect()
     }
@@ -120,6 +120,25 @@ impl Delta {
         }
     }
 
+    /// Moves the patches of a collection to another UUID, of which there are none.
+    pub(crate) fn give_uuid(&mut self, from: CollectionUuid, to: CollectionUuid) {
+        if let Some(span) = self.spans.remove(&from) {
+            self.spans.insert(to, span);
+        }
+        let moved: Vec<_> =
+            self.shards.iter_mut().filter_map(|shard| shard.collections.remove(&from)).collect();
+        for (key, patch) in moved.into_iter().flatten() {
+            let bytes = cost(&key, &patch);
+            if let Some(shard) = self.shards.get_mut(shard_of(from, &key)) {
+                shard.bytes -= bytes;
+            }
+            if let Some(shard) = self.shards.get_mut(shard_of(to, &key)) {
+                shard.bytes += bytes;
+                shard.collections.entry(to).or_default().insert(key, patch);
+            }
+        }
+    }
+
     /// Forgets everything.
     pub(crate) fn clear(&mut self) {
         *self = Self::new();
@@ -145,8 +164,8 @@ impl Shard {
             for misfit in found.drain(..) {
                 let (namespace, id) = (namespace.to_owned(), Some(only_id(id)));
                 let what = What::Document(misfit);
-                divergences
-                    .push((number, Divergence { at: Some(at), namespace, uuid: Some(uuid), id, what }));
+                let (at, within, uuid, key) = (Some(at), None, Some(uuid), None);
+                divergences.push((number, Divergence { at, within, namespace, uuid, id, key, what }));
             }
         }
         divergences

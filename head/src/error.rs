@@ -1,13 +1,17 @@
 //! What can go wrong with a head, and what the caller should do about it.
 
+use crate::divergence::{ShownId, only_id_of};
 use crate::dump::DumpError;
 use crate::dump::plan::PlanError;
 use crate::key::KeyError;
 use crate::run::RunError;
+use tidemark_base::bson::Doc;
 use tidemark_base::codec::CodecError;
 use tidemark_base::{BlockId, CollectionUuid, ErrorKind, OpTime, Timestamp};
 use tidemark_oplog::EntryError;
+use tidemark_oplog::catalog::Collection;
 use tidemark_oplog::names::NameError;
+use tidemark_oplog::store::StoreError;
 
 /// The result of operations on heads.
 pub type Result<T, E = HeadError> = std::result::Result<T, E>;
@@ -32,6 +36,41 @@ pub enum HeadError {
         /// What is wrong with it.
         #[source]
         problem: KeyError,
+    },
+    /// A document of a collection is not sound BSON.
+    #[error(
+        "a document of {namespace}{} is broken: {problem}",
+        id.as_ref().map(|id| format!(" with {id}")).unwrap_or_default()
+    )]
+    BrokenDocument {
+        /// The collection, escaped.
+        namespace: String,
+        /// Its `_id` as extended JSON, escaped, as far as it has a sound one.
+        id: Option<String>,
+        /// What is wrong with it.
+        #[source]
+        problem: CodecError,
+    },
+    /// Two collections of a copy have one UUID or one name.
+    #[error(
+        "{namespace} and {other} have the same {what}: a copy has each collection once; remove one of the two"
+    )]
+    Taken {
+        /// What they share.
+        what: &'static str,
+        /// The one, escaped.
+        namespace: String,
+        /// The other, escaped.
+        other: String,
+    },
+    /// A collection is over what a catalog holds.
+    #[error("{namespace} cannot be kept: {problem}; leave it out")]
+    Unstorable {
+        /// The collection, escaped.
+        namespace: String,
+        /// What is too large.
+        #[source]
+        problem: CodecError,
     },
     /// Documents came of a collection that is not there.
     #[error("there is no collection {uuid} to put documents into")]
@@ -151,12 +190,83 @@ pub enum HeadError {
         /// From where on it is consistent.
         until: Timestamp,
     },
+    /// The slice store failed, or does not hold the entries that are needed.
+    #[error(transparent)]
+    Oplog(#[from] StoreError),
+    /// A point in time after all that is known.
+    #[error("nothing is known of {asked}: the oplog ends at {last}")]
+    TooLate {
+        /// The point in time.
+        asked: Timestamp,
+        /// The last entry that is there.
+        last: OpTime,
+    },
+    /// A point in time before everything that is kept.
+    #[error("{asked} cannot be restored: the oldest state that is kept is that of {oldest}")]
+    TooEarly {
+        /// The point in time.
+        asked: Timestamp,
+        /// The oldest one that can be restored.
+        oldest: OpTime,
+    },
+    /// A point in time between states that are kept, without the entries that lead there.
+    #[error(
+        "{asked} cannot be restored: no entries are kept after {after}, though a later state is, of {until}"
+    )]
+    NoEntries {
+        /// The point in time.
+        asked: Timestamp,
+        /// The last moment before it that can be restored.
+        after: Timestamp,
+        /// A later state that can.
+        until: OpTime,
+    },
+    /// A snapshot is of a branch that the head went back from.
+    #[error(
+        "head '{name}' went back to before snapshot {id}, which is of a branch that was left: it can be exported, \
+         but the head cannot follow it; import it as another head"
+    )]
+    DeadBranch {
+        /// The head's ref.
+        name: String,
+        /// The snapshot's number.
+        id: u64,
+    },
+    /// A head moves faster than it can be opened.
+    #[error("head '{name}' moved on while it was being opened: try again")]
+    Moving {
+        /// The head's ref.
+        name: String,
+    },
+    /// A position is given to a state that has one.
+    #[error("the state stands at {at} already: it cannot be said to stand at {asked}")]
+    HasPosition {
+        /// Where it stands.
+        at: OpTime,
+        /// Where it was said to stand.
+        asked: Timestamp,
+    },
     /// An error before left the state half changed.
     #[error("the state in memory is not used on after an error: open the head again")]
     Broken,
 }
 
+/// A collection for messages.
+pub(crate) fn shown(collection: &Collection) -> String {
+    format!("{}.{}", collection.database.escape_debug(), collection.name.escape_debug())
+}
+
 impl HeadError {
+    /// A document that is not sound; `namespace` is escaped.
+    pub(crate) fn broken_document(namespace: String, document: Doc<'_>, problem: CodecError) -> Self {
+        let id = only_id_of(document.as_bytes()).map(|id| ShownId(&id).to_string());
+        Self::BrokenDocument { namespace, id, problem }
+    }
+
+    pub(crate) fn unstorable(collection: &Collection, problem: CodecError) -> Self {
+        Self::Unstorable { namespace: shown(collection), problem }
+    }
+
     /// What the caller should do.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
@@ -166,15 +276,21 @@ impl HeadError {
             Self::Entry(error) => error.kind(),
             Self::Dump(error) => error.kind(),
             Self::Plan(error) => error.kind(),
-            Self::Name(_) => ErrorKind::Invalid,
+            Self::Oplog(error) => error.kind(),
+            Self::Name(_) | Self::Taken { .. } | Self::Unstorable { .. } => ErrorKind::Invalid,
+            Self::BrokenDocument { .. } => ErrorKind::Corrupt,
             Self::NoCollection { .. } => ErrorKind::NotFound,
             Self::Document { problem, .. } => problem.kind(),
             Self::BadRoot { .. } | Self::BadRecord { .. } | Self::BadRef { .. } => ErrorKind::Corrupt,
             Self::NoHead { .. } | Self::NoSnapshot { .. } => ErrorKind::NotFound,
-            Self::HeadExists { .. } | Self::Fork { .. } => ErrorKind::Conflict,
+            Self::TooLate { .. } | Self::TooEarly { .. } | Self::NoEntries { .. } => ErrorKind::NotFound,
+            Self::HeadExists { .. }
+            | Self::Fork { .. }
+            | Self::HasPosition { .. }
+            | Self::DeadBranch { .. } => ErrorKind::Conflict,
             Self::BadName { .. } | Self::NeedsResync { .. } | Self::Order { .. } => ErrorKind::Invalid,
             Self::Fenced { .. } => ErrorKind::Fenced,
-            Self::Fuzzy { .. } | Self::Broken => ErrorKind::Retry,
+            Self::Fuzzy { .. } | Self::Broken | Self::Moving { .. } => ErrorKind::Retry,
         }
     }
 }

@@ -4,14 +4,19 @@
 //! the blockstore; the state here is what can be thrown away. Synchronous and clock-free.
 
 pub mod catalog;
+mod counter;
 mod delta;
 mod divergence;
+mod divergences;
 pub mod dump;
 mod error;
 pub mod export;
+pub mod follow;
+pub mod fork;
 pub mod head;
 pub mod import;
 pub mod key;
+mod made_up;
 pub mod patch;
 pub mod root;
 pub mod run;
@@ -19,5 +24,6 @@ pub mod snapshot;
 pub mod stack;
 pub mod state;
 
-pub use divergence::{Divergence, What};
+pub use divergence::{Divergence, Span, What};
+pub use divergences::{Diverged, Divergences};
 pub use error::{HeadError, Result};

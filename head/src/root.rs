@@ -6,18 +6,25 @@
 
 #![warn(clippy::indexing_slicing)]
 
+use crate::divergences::Diverged;
 use crate::error::{HeadError, Result};
 use crate::run::{Run, RunKind, Source};
 use tidemark_base::bson::{Doc, split};
 use tidemark_base::codec::{CodecError, CodecProblem, Put, Reader};
 use tidemark_base::{BlockId, OpTime, Timestamp};
 use tidemark_blockstore::{Block, BlockRef, Node, Session, encode_node};
+use tidemark_oplog::filter::Filter;
 use tidemark_oplog::slice::{Digest, Link};
 
 const MAGIC: [u8; 8] = *b"TIDEROOT";
 const VERSION: u32 = 1;
 const HAS_CATALOG: u32 = 1;
 const HAS_FUZZY: u32 = 2;
+
+/// Most items of each of the two lists of a filter.
+const MAX_FILTER_ITEMS: usize = 10_000;
+/// Longest item: more than any namespace has.
+const MAX_FILTER_ITEM_BYTES: usize = 1024;
 
 /// About how many bytes of raw entries stand in one leaf.
 const OPEN_LEAF_BYTES: usize = 1 << 20;
@@ -38,14 +45,27 @@ pub struct Root {
     pub catalog: Option<Run>,
     /// Leaves with the raw entries of open transactions, one behind the other, in the oplog's order.
     pub open: Vec<BlockId>,
+    /// What did not fit since the state was built, as far as it was found.
+    pub diverged: Diverged,
+    /// What was copied and is followed. Whoever applies other operations makes a state that never was.
+    pub filter: Filter,
 }
 
 impl Root {
     /// The state before anything: no collections, at this position.
     #[must_use]
-    pub const fn empty(at: OpTime) -> Self {
+    pub fn empty(at: OpTime) -> Self {
         let link = Link::genesis(at);
-        Self { at, read_to: at.ts, link, fuzzy_until: None, catalog: None, open: Vec::new() }
+        Self {
+            at,
+            read_to: at.ts,
+            link,
+            fuzzy_until: None,
+            catalog: None,
+            open: Vec::new(),
+            diverged: Diverged::NONE,
+            filter: Filter::default(),
+        }
     }
 
     /// The plain bytes of the block.
@@ -65,6 +85,11 @@ impl Root {
         put_optime(self.link.at, &mut body);
         body.extend_from_slice(&self.link.digest.0);
         body.put_u64(self.fuzzy_until.unwrap_or(Timestamp::ZERO).to_u64());
+        put_diverged(self.diverged, &mut body);
+        for items in self.filter.items() {
+            body.put_u32(u32::try_from(items.len()).unwrap_or(u32::MAX));
+            items.iter().for_each(|item| body.put_prefixed(item.as_bytes()));
+        }
         if let Some(run) = &self.catalog {
             run.encode(&mut body);
         }
@@ -103,6 +128,8 @@ impl Root {
         if fuzzy_until.is_none() && until != Timestamp::ZERO {
             return Err(before.error("end of the fuzzy time", unknown(until.to_u64())));
         }
+        let diverged = diverged(&mut reader)?;
+        let filter = filter(&mut reader)?;
         let mut catalog = None;
         if flags & HAS_CATALOG != 0 {
             let before = reader.clone();
@@ -113,7 +140,7 @@ impl Root {
             catalog = Some(run);
         }
         reader.finish("root")?;
-        Ok(Self { at, read_to, link, fuzzy_until, catalog, open: children.collect() })
+        Ok(Self { at, read_to, link, fuzzy_until, catalog, open: children.collect(), diverged, filter })
     }
 
     /// Reads a root.
@@ -196,6 +223,36 @@ pub(crate) fn optime(reader: &mut Reader<'_>) -> Result<OpTime, CodecError> {
     Ok(OpTime { ts, term: reader.i64("term")? })
 }
 
+/// Reads a filter.
+fn filter(reader: &mut Reader<'_>) -> Result<Filter, CodecError> {
+    let before = reader.clone();
+    let mut items = || -> Result<Vec<String>, CodecError> {
+        let count = reader.len_u32("number of items of a filter", MAX_FILTER_ITEMS)?;
+        (0..count).map(|_| Ok(reader.text("item of a filter", MAX_FILTER_ITEM_BYTES)?.to_owned())).collect()
+    };
+    let (exclude, include) = (items()?, items()?);
+    let named = Filter::new(exclude, include);
+    named.map_err(|_| before.error("item of a filter, which is no name", CodecProblem::Unknown { value: 0 }))
+}
+
+/// Appends what did not fit.
+pub(crate) fn put_diverged(diverged: Diverged, out: &mut Vec<u8>) {
+    out.put_u64(diverged.operations);
+    put_optime(diverged.first, out);
+}
+
+/// Reads what did not fit.
+pub(crate) fn diverged(reader: &mut Reader<'_>) -> Result<Diverged, CodecError> {
+    let operations = reader.u64("operations that did not fit")?;
+    let before = reader.clone();
+    let first = optime(reader)?;
+    if operations == 0 && first != OpTime::NULL {
+        let problem = CodecProblem::Unknown { value: first.ts.to_u64() };
+        return Err(before.error("first operation that did not fit", problem));
+    }
+    Ok(Diverged { operations, first })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -213,6 +270,8 @@ mod tests {
             fuzzy_until: Some(Timestamp { secs: 10, ordinal: 1 }),
             catalog: Some(run),
             open: vec![block(2), block(3)],
+            diverged: Diverged { operations: 5, first: at },
+            filter: Filter::new(["a", "b.c"], ["d.e.f"]).unwrap(),
         }
     }
 
@@ -220,7 +279,8 @@ mod tests {
     fn a_root_round_trips_with_and_without_its_parts() {
         let without_catalog = Root { catalog: None, ..full() };
         let bare = Root { fuzzy_until: None, open: Vec::new(), ..full() };
-        for root in [full(), without_catalog, bare, Root::empty(OpTime::NULL)] {
+        let sound = Root { diverged: Diverged::NONE, filter: Filter::default(), ..full() };
+        for root in [full(), without_catalog, bare, sound, Root::empty(OpTime::NULL)] {
             assert_eq!(Root::decode(&root.encode().unwrap()), Ok(root));
         }
     }

@@ -29,6 +29,13 @@ enum Step {
     },
     /// Operations of one transaction, in parts.
     Transaction(Vec<(usize, i32, i32)>),
+    /// Updates of one document that are much larger than it, with a flush behind each few.
+    Hot {
+        collection: usize,
+        id: i32,
+        bytes: usize,
+        flushes: u8,
+    },
     Flush,
     Compact,
     /// What was not flushed is lost and applied again.
@@ -59,6 +66,9 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         40 => write.prop_map(|(collection, id, spelling, what)| Step::Write { collection, id, spelling, what }),
         4 => prop::collection::vec((0_usize..2, 100_i32..200, any::<i32>()), 1..5).prop_map(Step::Transaction),
+        // As much as may wait in a patch of a run, and more; as many runs as are merged, and more.
+        1 => (0_usize..2, 0_i32..12, prop_oneof![Just(40 << 10), Just(600 << 10)], 1_u8..36)
+            .prop_map(|(collection, id, bytes, flushes)| Step::Hot { collection, id, bytes, flushes }),
         4 => Just(Step::Flush),
         1 => Just(Step::Compact),
         2 => Just(Step::Crash),
@@ -103,7 +113,8 @@ impl Rig {
         for (number, uuid) in UUIDS.into_iter().enumerate() {
             let (database, name) = ("app".to_owned(), format!("c{number}"));
             let options = doc! {}.to_vec().unwrap();
-            import.collection(uuid, Collection { database, name, options, indexes: Vec::new() });
+            let collection = Collection { database, name, options, indexes: Vec::new() };
+            import.collection(uuid, collection).unwrap();
         }
         let name = HeadName::new("local", "rs0").unwrap();
         let fuzzy_until = tolerant.then_some(Timestamp { secs: u32::MAX, ordinal: 1 });
@@ -171,6 +182,26 @@ impl Rig {
         self.entry(fields);
     }
 
+    /// Updates that set a field and remove it again.
+    fn hot(&mut self, collection: usize, id: i32, bytes: usize, flushes: u8) {
+        if !self.tolerant && !self.documents[collection].contains_key(&id) {
+            self.write(collection, id, 0, &What::Put(1));
+        }
+        let held = self.documents[collection].get(&id).and_then(|held| held.get("_id").cloned());
+        let (held, ns) = (held.unwrap_or(Bson::Int32(id)), format!("app.c{collection}"));
+        for n in 0..flushes {
+            let blob = bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: vec![n; bytes] };
+            for diff in
+                [doc! {"u": {"blob": blob.clone()}}, doc! {"u": {"blob": blob}}, doc! {"d": {"blob": false}}]
+            {
+                let o = doc! {"$v": 2, "diff": diff};
+                let fields = doc! {"op": "u", "ns": &ns, "ui": binary(UUIDS[collection]), "o": o};
+                self.entry(fields.into_iter().chain(doc! {"o2": {"_id": held.clone()}}).collect());
+            }
+            self.head.flush().unwrap();
+        }
+    }
+
     /// One part for each operation; all take effect with the last.
     fn transaction(&mut self, operations: &[(usize, i32, i32)]) {
         let number = i64::from(self.secs);
@@ -214,10 +245,11 @@ impl Rig {
         match step {
             Step::Write { collection, id, spelling, what } => self.write(*collection, *id, *spelling, what),
             Step::Transaction(operations) => self.transaction(operations),
+            Step::Hot { collection, id, bytes, flushes } => self.hot(*collection, *id, *bytes, *flushes),
             Step::Flush => drop(self.head.flush().unwrap()),
             Step::Compact => drop(self.head.compact().unwrap()),
             Step::Crash => {
-                self.head = Head::claim(&self.store, &self.name, Filter::default()).unwrap();
+                self.head = Head::claim(&self.store, &self.name).unwrap();
                 let entries: Vec<_> = self.entries.iter().map(|(_, raw)| Doc::new(raw).unwrap()).collect();
                 let from = self.head.at().ts.secs;
                 let missing = self.entries.iter().position(|(secs, _)| *secs > from).unwrap_or(entries.len());
@@ -232,7 +264,7 @@ impl Rig {
             }
             Step::Rewind(number) => {
                 let Some((id, at, documents)) = self.snapshots.get(*number).cloned() else { return };
-                self.head.rewind(id, Filter::default()).unwrap();
+                self.head.rewind(id).unwrap();
                 self.entries.retain(|(secs, _)| *secs <= at.ts.secs);
                 self.documents = documents;
                 self.term += 1;

@@ -38,7 +38,7 @@ fn collection(options: &Document) -> Collection {
 /// A head with one collection of 100 documents, at 10,1.
 fn head(store: &Store, options: &Document, fuzzy_until: Option<Timestamp>) -> Head {
     let mut import = Import::begin(store, optime(10), Filter::default(), usize::MAX).unwrap();
-    import.collection(A, collection(options));
+    import.collection(A, collection(options)).unwrap();
     let documents: Vec<_> = (0..100).map(|n| doc! {"_id": n, "x": 0}.to_vec().unwrap()).collect();
     let documents: Vec<_> = documents.iter().map(|it| Doc::new(it).unwrap()).collect();
     import.documents(A, &documents).unwrap();
@@ -88,7 +88,7 @@ fn clean(store: &Store) {
 fn of_two_who_claim_a_head_the_first_is_fenced_and_changes_nothing() {
     let store = store();
     let mut first = head(&store, &doc! {}, None);
-    let mut second = Head::claim(&store, &name(), Filter::default()).unwrap();
+    let mut second = Head::claim(&store, &name()).unwrap();
     assert_eq!((first.epoch(), second.epoch()), (1, 2));
     apply(&mut first, &[insert(11, 500)]).unwrap();
     let error = first.flush().unwrap_err();
@@ -107,10 +107,10 @@ fn of_two_who_claim_a_head_the_first_is_fenced_and_changes_nothing() {
 #[test]
 fn a_head_is_made_once_and_found_or_not() {
     let store = store();
-    assert!(matches!(Head::claim(&store, &name(), Filter::default()), Err(HeadError::NoHead { .. })));
+    assert!(matches!(Head::claim(&store, &name()), Err(HeadError::NoHead { .. })));
     drop(head(&store, &doc! {}, None));
     let mut again = Import::begin(&store, optime(10), Filter::default(), usize::MAX).unwrap();
-    again.collection(A, collection(&doc! {}));
+    again.collection(A, collection(&doc! {})).unwrap();
     let error = again.finish(&name(), None).unwrap_err();
     assert!(matches!(error, HeadError::HeadExists { .. }), "{error}");
 }
@@ -133,7 +133,7 @@ fn a_snapshot_outlives_what_comes_after_it_and_going_back_to_it_marks_the_branch
     assert_eq!((proof.snapshot.proven.unwrap().documents, proof.divergences.len()), (99, 0));
     assert_eq!(snapshot::get(&store, &name(), second).unwrap(), proof.snapshot);
 
-    head.rewind(first, Filter::default()).unwrap();
+    head.rewind(first).unwrap();
     assert_eq!((head.at(), documents(&head)), (optime(11), before));
     let dead: Vec<_> = snapshot::list(&store, &name()).unwrap();
     assert_eq!(
@@ -157,7 +157,7 @@ fn a_fork_of_a_snapshot_follows_the_log_and_leaves_no_trace() {
     let mut head = head(&store, &doc! {}, None);
     let (id, snapshot) = head.snapshot(UnixMillis(0)).unwrap();
     let session = store.session(&[&name().snapshot(id)]).unwrap();
-    let mut fork = State::open(&session, snapshot.root, Filter::default()).unwrap();
+    let mut fork = State::open(&session, snapshot.root).unwrap();
     let entries = [insert(11, 500), delete(12, 7)];
     let entries: Vec<_> = entries.iter().map(|it| Doc::new(it).unwrap()).collect();
     fork.apply(&session, &entries).unwrap();
@@ -281,4 +281,28 @@ fn an_imported_dump_exported_and_imported_again_is_the_same_dump() {
     let original = dumps::file("archive.bin").unwrap();
     let once = through(original);
     assert_eq!(through(&once), once);
+}
+
+/// Otherwise what nobody follows any more would be exported as if it were of now.
+#[test]
+fn a_head_follows_what_it_was_made_to_follow_whoever_claims_it() {
+    let store = store();
+    let filter = Filter::new(["app.b"], ["app"]).unwrap();
+    let mut import = Import::begin(&store, optime(10), filter, usize::MAX).unwrap();
+    import.collection(A, collection(&doc! {})).unwrap();
+    drop(import.finish(&name(), None).unwrap());
+    let mut head = Head::claim(&store, &name()).unwrap();
+    let b = CollectionUuid::from_bytes([2; 16]);
+    let create = |name: &str, secs: u32, uuid: CollectionUuid| {
+        let uuid = bson::Binary { subtype: bson::spec::BinarySubtype::Uuid, bytes: uuid.as_bytes().to_vec() };
+        entry(secs, doc! {"op": "c", "ns": "app.$cmd", "ui": uuid, "o": {"create": name}})
+    };
+    apply(&mut head, &[insert(11, 1), create("b", 12, b)]).unwrap();
+    head.flush().unwrap();
+    head.compact().unwrap();
+    let mut head = Head::claim(&store, &name()).unwrap();
+    apply(&mut head, &[create("c", 13, CollectionUuid::from_bytes([3; 16])), create("b", 14, b)]).unwrap();
+    let names: Vec<_> = head.state().catalog().iter().map(|(_, it)| it.name.as_str()).collect();
+    assert_eq!(names, ["a", "c"]);
+    assert!(head.take_divergences().is_empty());
 }

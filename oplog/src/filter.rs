@@ -88,6 +88,19 @@ impl Filter {
         Ok(Self { exclude: items(exclude)?, include: items(include)? })
     }
 
+    /// What it was made of: the items to exclude, and those to include.
+    #[must_use]
+    pub fn items(&self) -> [Vec<String>; 2] {
+        let texts = |items: &[Item]| {
+            let text = |it: &Item| match &it.collection {
+                Some(collection) => format!("{}.{collection}", it.database),
+                None => it.database.clone(),
+            };
+            items.iter().map(text).collect()
+        };
+        [texts(&self.exclude), texts(&self.include)]
+    }
+
     /// Whether a collection is kept.
     #[must_use]
     pub fn keeps(&self, namespace: Namespace<'_>) -> bool {

@@ -1,9 +1,10 @@
 //! What the tests of every crate stand on. Never shipped; used as a dev-dependency only.
 //!
-//! Three kinds of things: real servers ([`live`], behind the feature of that name, [`parts`]), what a real
+//! Three kinds of things: real servers (`live` and `workload`, behind the feature `live`; [`parts`]), what a real
 //! server wrote ([`captures`], [`dumps`], [`corpus`]), and plain accounts of what is right, written to be
 //! obviously so rather than fast ([`order`], [`model`], [`dbhash`]). [`generate`] makes deterministic data
-//! for tests and benches. Nothing here reads anything outside the repository but the cached parts.
+//! for tests and benches; `power`, a feature as well, is a machine whose power can be cut. Nothing here reads
+//! anything outside the repository but the cached parts.
 
 pub mod captures;
 pub mod corpus;
@@ -17,8 +18,12 @@ pub mod live;
 pub mod model;
 pub mod order;
 pub mod parts;
+#[cfg(feature = "power")]
+pub mod power;
 pub mod raw;
 pub mod state;
+#[cfg(feature = "live")]
+pub mod workload;
 
 mod archive;
 mod rounds;

@@ -6,6 +6,7 @@
 
 mod record;
 
+pub(crate) use record::check;
 pub use record::{Entry, RunStack};
 
 use crate::error::{HeadError, Result};
@@ -21,7 +22,7 @@ pub type Entries = BTreeMap<CollectionUuid, Entry>;
 /// Writes the catalog's run; none if there are no collections.
 ///
 /// # Errors
-/// Failures of the store.
+/// [`HeadError::Unstorable`]; failures of the store.
 pub fn write<'e>(
     session: &Session,
     entries: impl IntoIterator<Item = (CollectionUuid, &'e Entry)>,
@@ -30,7 +31,8 @@ pub fn write<'e>(
     let mut bytes = Vec::new();
     for (uuid, entry) in entries {
         bytes.clear();
-        entry.encode(&mut bytes);
+        let encoded = entry.encode(&mut bytes);
+        encoded.map_err(|problem| HeadError::unstorable(&entry.collection, problem))?;
         writer.push(uuid.as_bytes(), &bytes, &entry.tops())?;
     }
     Ok(writer.finish()?)
@@ -60,4 +62,24 @@ pub fn read(source: &dyn Source, run: Option<&Run>) -> Result<Entries> {
         entries.insert(CollectionUuid::from_bytes(uuid), entry);
     }
     Ok(entries)
+}
+
+/// A record that any bytes make up, encoded again; for the fuzz targets.
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+#[must_use]
+pub fn record_again(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    Entry::decode(bytes).ok()?.encode(&mut out).expect("it was read");
+    Some(out)
+}
+
+/// The bytes of a record; for the seeds of the fuzz targets.
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+#[must_use]
+pub fn record(entry: &Entry) -> Vec<u8> {
+    let mut out = Vec::new();
+    entry.encode(&mut out).expect("a seed is small");
+    out
 }

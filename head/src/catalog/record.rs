@@ -2,12 +2,13 @@
 
 #![warn(clippy::indexing_slicing)]
 
+use crate::counter::counter;
 use crate::run::{Run, RunKind};
 use crate::stack::{Stack, Top};
 use tidemark_base::BlockId;
 use tidemark_base::bson::Doc;
 use tidemark_base::codec::{CodecError, CodecProblem, Put, Reader};
-use tidemark_base::limits::{MAX_BSON_BYTES, MAX_ITEM_CHILDREN};
+use tidemark_base::limits::{MAX_BSON_BYTES, MAX_INDEXES, MAX_ITEM_CHILDREN};
 use tidemark_oplog::catalog::Collection;
 
 const VERSION: u8 = 1;
@@ -15,8 +16,6 @@ const HAS_BASE: u8 = 1;
 
 /// Longest name of a database or collection that is read, in bytes; servers allow 255 for both together.
 const MAX_NAME_BYTES: usize = 1024;
-/// Most indexes that are read; servers allow 64.
-const MAX_INDEXES: usize = 4096;
 
 /// The runs of one sorted set of documents: what is read is the base with the patches folded into it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -100,18 +99,20 @@ impl Entry {
         self.documents.runs().chain(self.order.runs()).map(|run| run.top).collect()
     }
 
-    /// Appends its bytes.
-    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+    /// Appends its bytes. Fails over what its reader takes: a root that cannot be read is never written.
+    pub(super) fn encode(&self, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        check(&self.collection)?;
         let Collection { database, name, options, indexes } = &self.collection;
         out.put_u8(VERSION);
         out.put_prefixed(database.as_bytes());
         out.put_prefixed(name.as_bytes());
         out.put_prefixed(options);
-        out.put_u32(u32::try_from(indexes.len()).expect("servers allow 64"));
+        out.put_u32(u32::try_from(indexes.len()).expect("it was checked"));
         indexes.iter().for_each(|index| out.put_prefixed(index));
         self.documents.encode(out);
         self.order.encode(out);
         out.put_u64(self.next_order);
+        Ok(())
     }
 
     /// Reads its bytes.
@@ -130,10 +131,23 @@ impl Entry {
         let collection = Collection { database, name, options, indexes };
         let documents = RunStack::decode(&mut reader)?;
         let order = RunStack::decode(&mut reader)?;
-        let next_order = reader.u64("next number")?;
+        let next_order = counter(&mut reader, "next number")?;
         reader.finish("record")?;
         Ok(Self { collection, documents, order, next_order })
     }
+}
+
+/// Fails unless a record of this collection can be read again.
+pub(crate) fn check(collection: &Collection) -> Result<(), CodecError> {
+    let within = |what, value: usize, limit: usize| {
+        let problem = CodecProblem::OverLimit { value: value as u64, limit: limit as u64 };
+        if value > limit { Err(CodecError { what, offset: 0, problem }) } else { Ok(()) }
+    };
+    within("length of the database's name", collection.database.len(), MAX_NAME_BYTES)?;
+    within("length of the collection's name", collection.name.len(), MAX_NAME_BYTES)?;
+    within("number of indexes", collection.indexes.len(), MAX_INDEXES)?;
+    Doc::new(&collection.options)?;
+    collection.indexes.iter().try_for_each(|index| Doc::new(index).map(drop))
 }
 
 fn document(what: &'static str, reader: &mut Reader<'_>) -> Result<Vec<u8>, CodecError> {
@@ -169,7 +183,7 @@ mod tests {
 
     fn encoded(entry: &Entry) -> Vec<u8> {
         let mut out = Vec::new();
-        entry.encode(&mut out);
+        entry.encode(&mut out).unwrap();
         out
     }
 
@@ -181,6 +195,35 @@ mod tests {
             assert_eq!(Entry::decode(&encoded(&entry)), Ok(entry));
         }
         assert_eq!(entry().tops().len(), 3);
+    }
+
+    #[test]
+    fn a_number_of_the_next_document_that_nothing_could_follow_is_refused() {
+        let error = Entry::decode(&encoded(&Entry { next_order: u64::MAX, ..entry() })).unwrap_err();
+        assert!(matches!(error.problem, CodecProblem::OverLimit { .. }), "{error}");
+    }
+
+    #[test]
+    fn what_could_not_be_read_again_is_not_written() {
+        let long = "n".repeat(MAX_NAME_BYTES);
+        let most = Collection {
+            database: long.clone(),
+            name: long.clone(),
+            indexes: vec![vec![5, 0, 0, 0, 0]; MAX_INDEXES],
+            ..entry().collection
+        };
+        let good = Entry::empty(most.clone());
+        assert_eq!(Entry::decode(&encoded(&good)), Ok(good));
+        for bad in [
+            Collection { database: long.clone() + "n", ..most.clone() },
+            Collection { name: long + "n", ..most.clone() },
+            Collection { options: vec![5, 0, 0, 0, 1], ..most.clone() },
+            Collection { indexes: vec![vec![5, 0, 0, 0, 0]; MAX_INDEXES + 1], ..most.clone() },
+            Collection { indexes: vec![vec![]], ..most },
+        ] {
+            let mut out = Vec::new();
+            assert!(Entry::empty(bad).encode(&mut out).is_err() && out.is_empty());
+        }
     }
 
     #[test]

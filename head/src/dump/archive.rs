@@ -18,7 +18,7 @@ const VERSION: &str = "0.1";
 pub(super) const OPLOG: (&str, &str) = ("", "oplog");
 
 /// The checksum of a collection's documents: CRC-64/XZ.
-pub(super) fn checksum() -> Digest {
+pub(crate) fn checksum() -> Digest {
     Digest::new(CrcAlgorithm::Crc64Xz)
 }
 

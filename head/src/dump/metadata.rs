@@ -10,6 +10,7 @@ use std::io::Write as _;
 use tidemark_base::CollectionUuid;
 use tidemark_base::bson::{Doc, Element};
 use tidemark_base::codec::CodecError;
+use tidemark_base::limits::MAX_INDEXES;
 
 /// Metadata that cannot be understood.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +45,9 @@ pub enum MetadataError {
         /// The kind in the archive.
         outside: &'static str,
     },
+    /// No server lets a collection have so many indexes.
+    #[error("it has more indexes than the {MAX_INDEXES} that are read")]
+    TooManyIndexes,
     /// It is too large.
     #[error("it is larger than the {MAX_METADATA_BYTES} bytes that are read")]
     TooLarge,
@@ -83,6 +87,9 @@ impl Metadata {
         if let Some(listed) = present(document, "indexes")? {
             let wanted = || MetadataError::Field { field: "indexes", wanted: "a list of documents" };
             for index in listed.as_array().ok_or_else(wanted)?.elements() {
+                if indexes.len() == MAX_INDEXES {
+                    return Err(MetadataError::TooManyIndexes);
+                }
                 indexes.push(index?.as_object().ok_or_else(wanted)?.as_bytes().to_vec());
             }
         }
@@ -235,5 +242,13 @@ mod tests {
         let error = Metadata::parse(FULL.as_bytes()).unwrap().named("d", "other\n").unwrap_err().to_string();
         assert!(error.ends_with(r"that of 'other\n'"), "{error}");
         assert_eq!(Metadata::parse(&vec![b' '; MAX_METADATA_BYTES + 1]), Err(MetadataError::TooLarge));
+    }
+
+    #[test]
+    fn more_indexes_than_a_catalog_holds_are_refused_before_they_take_memory() {
+        let with = |count| format!("{{\"indexes\":[{}]}}", vec!["{}"; count].join(","));
+        assert_eq!(Metadata::parse(with(MAX_INDEXES).as_bytes()).unwrap().indexes.len(), MAX_INDEXES);
+        let error = Metadata::parse(with(MAX_INDEXES + 1).as_bytes());
+        assert_eq!(error, Err(MetadataError::TooManyIndexes));
     }
 }

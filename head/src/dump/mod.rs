@@ -31,6 +31,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use archive::checksum;
 pub use error::{DumpError, Problem};
 pub use part::{Kind, Namespace, Part, Versions};
 pub use read::{ArchiveReader, DirectoryReader, Item, Source};

@@ -6,6 +6,7 @@
 //! nothing any more, however late it notices ([`HeadError::Fenced`]). Everything in memory can be thrown
 //! away: a crash costs what was applied since the last flush, and that is applied again.
 
+mod copy;
 mod names;
 mod place;
 mod rewind;
@@ -13,7 +14,7 @@ mod rewind;
 pub use names::HeadName;
 pub use place::Holder;
 
-use crate::divergence::Divergence;
+use crate::divergences::Divergences;
 use crate::error::{HeadError, Result};
 use crate::snapshot::{self, Snapshot};
 use crate::state::State;
@@ -21,7 +22,6 @@ use tidemark_base::bson::Doc;
 use tidemark_base::codec::{CodecError, CodecProblem};
 use tidemark_base::{BlockId, OpTime, UnixMillis};
 use tidemark_blockstore::{Error, Expect, NewRef, RefChange, RefVersion, Session, Store};
-use tidemark_oplog::filter::Filter;
 use tidemark_oplog::slice::Link;
 
 /// How often a claim that lost a race is tried again. Each loss is another's success.
@@ -67,15 +67,16 @@ impl Head {
     /// Makes a new head of a root that this session has put, and claims it.
     ///
     /// # Errors
-    /// [`HeadError::HeadExists`]; failures of the store.
-    pub fn create(session: &Session, name: &HeadName, root: BlockId, filter: Filter) -> Result<Self> {
+    /// [`HeadError::HeadExists`]; damage of the root; failures of the store.
+    pub fn create(session: &Session, name: &HeadName, root: BlockId) -> Result<Self> {
         let holder = Holder { epoch: 1, next_snapshot: 1 };
+        // What cannot be opened is not made a head.
+        let state = State::open(session, root)?;
         let version = match session.publish(&[change(name, Expect::Absent, holder, root)]) {
             Err(Error::RefConflict { .. }) => return Err(HeadError::HeadExists { name: name.head() }),
             other => other?,
         };
         let store = session.store().clone();
-        let state = State::open(&store, root, filter)?;
         Ok(Self { store, name: name.clone(), holder, version, root, state })
     }
 
@@ -83,7 +84,7 @@ impl Head {
     ///
     /// # Errors
     /// [`HeadError::NoHead`]; damage; failures of the store.
-    pub fn claim(store: &Store, name: &HeadName, filter: Filter) -> Result<Self> {
+    pub fn claim(store: &Store, name: &HeadName) -> Result<Self> {
         let mut attempt = 1;
         loop {
             let Found { root, holder, version } = look_up(store, name)?;
@@ -93,7 +94,7 @@ impl Head {
                 Err(Error::RefConflict { .. }) if attempt < ATTEMPTS => attempt += 1,
                 Err(error) => return Err(error.into()),
                 Ok(version) => {
-                    let state = State::open(store, root, filter)?;
+                    let state = State::open(store, root)?;
                     return Ok(Self {
                         store: store.clone(),
                         name: name.clone(),
@@ -144,16 +145,21 @@ impl Head {
     }
 
     /// What was found not to fit since this was asked last.
-    pub fn take_divergences(&mut self) -> Vec<Divergence> {
+    pub fn take_divergences(&mut self) -> Divergences {
         self.state.take_divergences()
     }
 
     /// Applies entries: [`State::apply`].
     ///
     /// # Errors
-    /// As there.
+    /// As there; [`HeadError::Fenced`] if the store fails and somebody else has the head by now.
     pub fn apply(&mut self, entries: &[Doc<'_>]) -> Result<()> {
-        self.state.apply(&self.store, entries)
+        let outcome = self.state.apply(&self.store, entries);
+        // What the state of a fenced holder stands on may be gone: that is no damage.
+        outcome.map_err(|error| match error {
+            HeadError::Store(_) | HeadError::Run(_) => self.fenced().unwrap_or(error),
+            error => error,
+        })
     }
 
     /// Notes that a slice ends at the last entry.
@@ -220,9 +226,17 @@ impl Head {
         Ok((id, Snapshot { version: self.version, ..taken }))
     }
 
-    /// A session that pins what the head's ref names: all that the state stands on.
-    fn session(&self) -> Result<Session> {
-        Ok(self.store.session(&[&self.name.head()])?)
+    /// A session that pins what the head's ref names: all that the state stands on, as long as it is ours.
+    fn session(&mut self) -> Result<Session> {
+        self.state.check_usable()?;
+        let session = self.store.session(&[&self.name.head()]);
+        // Looked at after it was pinned. Another's root does not keep what our state stands on, and what is
+        // read from there may be gone by now: that is no damage.
+        if let Some(fenced) = self.fenced() {
+            self.state.break_off_unless(false);
+            return Err(fenced);
+        }
+        Ok(session?)
     }
 
     /// Moves the head to a root, with other changes, in one publish; only if it is still ours. If that fails,

@@ -57,7 +57,9 @@ impl HeadName {
 
 fn check(what: &'static str, name: &str) -> Result<()> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-    if name.is_empty() || name.len() > MAX_NAME_BYTES || !name.bytes().all(is_plain) {
+    // With a dot in front it could mean another folder, or one that is not shown, where refs become paths.
+    let is_name = !name.is_empty() && !name.starts_with('.') && name.len() <= MAX_NAME_BYTES;
+    if !is_name || !name.bytes().all(is_plain) {
         let name = name.chars().take(MAX_NAME_BYTES).collect::<String>().escape_debug().to_string();
         return Err(HeadError::BadName { what, name });
     }
@@ -77,7 +79,7 @@ mod tests {
 
     #[test]
     fn what_could_lead_elsewhere_is_no_name() {
-        for bad in ["", "a/b", "a b", "ü", "a\n", &"a".repeat(121)] {
+        for bad in ["", "a/b", "a b", "ü", "a\n", ".", "..", ".a", &"a".repeat(121)] {
             assert!(matches!(HeadName::new("g", bad), Err(HeadError::BadName { .. })), "{bad:?}");
             assert!(matches!(HeadName::new(bad, "h"), Err(HeadError::BadName { .. })), "{bad:?}");
         }

@@ -2,6 +2,7 @@
 
 #![warn(clippy::indexing_slicing)]
 
+use crate::counter::counter;
 use tidemark_base::codec::{CodecError, CodecProblem, Put, Reader};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -46,7 +47,10 @@ impl Holder {
         if reserved != 0 {
             return Err(before.error("reserved bytes", unknown(reserved.into())));
         }
-        let holder = Self { epoch: reader.u64("epoch")?, next_snapshot: reader.u64("next snapshot")? };
+        let holder = Self {
+            epoch: counter(&mut reader, "epoch")?,
+            next_snapshot: counter(&mut reader, "next snapshot")?,
+        };
         let summed = bytes.get(..reader.offset()).unwrap_or_default();
         let before = reader.clone();
         let sum = reader.u64("checksum")?;
@@ -61,10 +65,11 @@ impl Holder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tidemark_base::limits::MAX_COUNTER;
 
     #[test]
     fn it_round_trips_and_every_cut_and_flip_is_an_error() {
-        let holder = Holder { epoch: 7, next_snapshot: u64::MAX };
+        let holder = Holder { epoch: 7, next_snapshot: MAX_COUNTER };
         let good = holder.encode();
         assert_eq!(Holder::decode(&good), Ok(holder));
         for len in 0..good.len() {
@@ -74,6 +79,14 @@ mod tests {
             let mut bad = good.clone();
             bad[bit / 8] ^= 1 << (bit % 8);
             assert!(Holder::decode(&bad).is_err(), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn counters_behind_which_none_could_come_are_refused() {
+        for (epoch, next_snapshot) in [(u64::MAX, 1), (1, u64::MAX), (MAX_COUNTER + 1, 1)] {
+            let error = Holder::decode(&Holder { epoch, next_snapshot }.encode()).unwrap_err();
+            assert!(matches!(error.problem, CodecProblem::OverLimit { .. }), "{error}");
         }
     }
 }

@@ -2,21 +2,27 @@
 
 use super::Head;
 use crate::error::{HeadError, Result};
+use crate::root::Root;
 use crate::snapshot::{self, Snapshot};
 use crate::state::State;
+use tidemark_base::Timestamp;
 use tidemark_blockstore::{Expect, NewRef, RefChange};
-use tidemark_oplog::filter::Filter;
 
 impl Head {
     /// Goes back to a snapshot; what was applied since is forgotten. In the same publish, snapshots that lie
-    /// behind it are marked as a dead branch: they hold what the source may never have had.
+    /// behind it are marked as a dead branch, for they hold what the source may never have had, and the oplog
+    /// goes on in a new chain from there.
     ///
     /// # Errors
-    /// [`HeadError::NoSnapshot`]; [`HeadError::Fenced`]; failures of the store.
-    pub fn rewind(&mut self, id: u64, filter: Filter) -> Result<()> {
+    /// [`HeadError::NoSnapshot`]; [`HeadError::DeadBranch`]; [`HeadError::Fenced`]; failures of the store, among
+    /// them a slice that was appended meanwhile: the head is claimed again, and this is tried again.
+    pub fn rewind(&mut self, id: u64) -> Result<()> {
         let snapshots = snapshot::list(&self.store, &self.name)?;
         let target = snapshots.iter().find(|(other, _)| *other == id).map(|(_, snapshot)| snapshot);
         let target = target.ok_or_else(|| HeadError::NoSnapshot { name: self.name.head(), id })?;
+        if target.is_dead_branch {
+            return Err(HeadError::DeadBranch { name: self.name.head(), id });
+        }
         let session = self.store.session(&[&self.name.head(), &self.name.snapshot(id)])?;
         let later = snapshots.iter().filter(|(_, other)| other.at.ts > target.at.ts && !other.is_dead_branch);
         let dead = later.map(|(id, other)| {
@@ -27,9 +33,24 @@ impl Head {
                 set: Some(NewRef { roots: vec![other.root], value: dead.encode() }),
             }
         });
-        let changes = dead.collect();
+        let mut changes: Vec<_> = dead.collect();
+        changes.extend(self.restart_of_the_log(&Root::read(&session, target.root)?)?);
         self.advance(&session, target.root, changes)?;
-        self.state = State::open(&self.store, target.root, filter)?;
+        // If it cannot be opened, the state in memory is of where the head no longer stands.
+        self.state.break_off_unless(false);
+        self.state = State::open(&self.store, target.root)?;
         Ok(())
+    }
+
+    /// The change that lets the oplog go on from where a root stands, unless that is where it ends.
+    fn restart_of_the_log(&self, root: &Root) -> Result<Option<RefChange>> {
+        let slices = self.name.slices(&self.store);
+        let Some(tip) = slices.tip()? else { return Ok(None) };
+        // A copy to which nothing was applied reads the log from its beginning.
+        let is_copy = root.read_to == Timestamp::ZERO;
+        // What it began with may have expired; then it goes on from the copy, or there would be a gap.
+        let start = if is_copy { slices.line_start(&tip)? } else { root.link };
+        let from = if start.at.ts <= root.at.ts { start } else { root.link };
+        Ok(slices.restarting(from)?)
     }
 }

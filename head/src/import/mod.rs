@@ -10,10 +10,11 @@ mod dump;
 
 pub use dump::{Copied, of_dump};
 
-use crate::error::Result;
+use crate::error::{self, HeadError, Result};
 use crate::head::{Head, HeadName};
 use crate::state::State;
-use tidemark_base::bson::Doc;
+use rayon::prelude::*;
+use tidemark_base::bson::{self, Doc};
 use tidemark_base::{BlockId, CollectionUuid, OpTime, Timestamp};
 use tidemark_blockstore::{Session, Store};
 use tidemark_oplog::catalog::Collection;
@@ -40,17 +41,26 @@ impl Import {
     }
 
     /// Adds a collection, empty.
-    pub fn collection(&mut self, uuid: CollectionUuid, collection: Collection) {
-        self.state.insert_collection(uuid, collection);
+    ///
+    /// # Errors
+    /// [`HeadError::Taken`] if its UUID is known; [`HeadError::Unstorable`].
+    pub fn collection(&mut self, uuid: CollectionUuid, collection: Collection) -> Result<()> {
+        self.state.insert_collection(uuid, collection)
     }
 
     /// Adds documents to a collection. Of several with one `_id` the last one counts; in a capped collection
     /// the order is that in which they are given.
     ///
     /// # Errors
-    /// [`crate::HeadError::Document`] if one has no `_id` that can be a key, or the collection was not added;
-    /// failures of the store.
+    /// [`HeadError::BrokenDocument`] if one is not sound to the bottom, [`HeadError::Document`] if one has no
+    /// `_id` that can be a key, [`HeadError::NoCollection`]; failures of the store.
     pub fn documents(&mut self, uuid: CollectionUuid, documents: &[Doc<'_>]) -> Result<()> {
+        let collection = self.state.catalog().get(uuid).ok_or(HeadError::NoCollection { uuid })?;
+        // Nobody could restore what is taken in broken, and only the first proof would tell.
+        let broken = documents.par_iter().find_map_first(|it| bson::check(*it).err().map(|why| (it, why)));
+        if let Some((document, problem)) = broken {
+            return Err(HeadError::broken_document(error::shown(collection), *document, problem));
+        }
         self.state.put_documents(uuid, documents)?;
         if self.state.delta_bytes() > self.budget_bytes {
             self.state.flush(&self.session)?;
@@ -58,12 +68,24 @@ impl Import {
         Ok(())
     }
 
+    /// Says where the copy stands, if that was not known when the build was begun ([`OpTime::NULL`]).
+    ///
+    /// # Errors
+    /// [`HeadError::HasPosition`].
+    pub fn set_position(&mut self, at: OpTime) -> Result<()> {
+        self.state.set_position(at)
+    }
+
     /// Folds everything into bases. `fuzzy_until` is where the copy becomes consistent, if it was taken while
     /// the source changed.
     ///
     /// # Errors
-    /// Failures of the store.
+    /// [`HeadError::Taken`] if two collections of a copy that is consistent have one name; failures of the
+    /// store.
     pub fn build(&mut self, fuzzy_until: Option<Timestamp>) -> Result<BlockId> {
+        if fuzzy_until.is_none() {
+            self.state.check_names()?;
+        }
         self.state.set_fuzzy_until(fuzzy_until);
         self.state.compact(&self.session)
     }
@@ -71,9 +93,9 @@ impl Import {
     /// Builds, and makes a new head of it.
     ///
     /// # Errors
-    /// [`crate::HeadError::HeadExists`]; failures of the store.
+    /// [`HeadError::HeadExists`]; failures of the store.
     pub fn finish(mut self, name: &HeadName, fuzzy_until: Option<Timestamp>) -> Result<Head> {
         let root = self.build(fuzzy_until)?;
-        Head::create(&self.session, name, root, self.filter)
+        Head::create(&self.session, name, root)
     }
 }

@@ -3,22 +3,25 @@
 //! Every run is ordered by keys, every operation is routed by one. Two keys are equal exactly if a server takes
 //! the two `_id` for one (1, 1.0 and a decimal 1; a string and a symbol), and compare as bytes exactly as
 //! MongoDB compares the values, under binary collation: the store needs no other, because the log names a
-//! document by the spelling that is stored. A key does not tell that spelling; the document does. The bytes
-//! are laid down in `docs/format.md`. Types that a server refuses as `_id` have keys all the same: what comes
-//! from outside shall not stop a head. No Unicode, no collation, no decoding.
+//! document by the spelling that is stored. Only among `_id`s whose encodings agree in their first megabyte the
+//! order may be another. A key does not tell the spelling; the document does. The bytes are laid down in
+//! `docs/format.md`. Types that a server refuses as `_id` have keys all the same: what comes from outside shall
+//! not stop a head. No Unicode, no collation, no decoding.
 
 #![warn(clippy::indexing_slicing)]
 
 mod class;
 mod digits;
+mod giant;
 mod number;
 
 use class::END;
+use giant::Giant;
 use number::Number;
 use tidemark_base::ErrorKind;
 use tidemark_base::bson::{Doc, Element, kind};
 use tidemark_base::codec::{CodecError, CodecProblem, Reader};
-use tidemark_base::limits::{MAX_BSON_BYTES, MAX_BSON_DEPTH, MAX_KEY_BYTES};
+use tidemark_base::limits::{MAX_BSON_BYTES, MAX_BSON_DEPTH};
 
 /// Why an `_id` has no key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,12 +32,6 @@ pub enum KeyError {
     /// The document has none. Documents of a replicated collection always have one.
     #[error("the document has no _id")]
     NoId,
-    /// Its key would be over the limit. An `_id` has to be of many megabytes for that.
-    #[error("the key of the _id would be over the limit of {limit} bytes")]
-    TooLong {
-        /// The limit.
-        limit: usize,
-    },
 }
 
 impl KeyError {
@@ -43,7 +40,7 @@ impl KeyError {
     pub const fn kind(&self) -> ErrorKind {
         match self {
             Self::Broken(_) => ErrorKind::Corrupt,
-            Self::NoId | Self::TooLong { .. } => ErrorKind::Invalid,
+            Self::NoId => ErrorKind::Invalid,
         }
     }
 }
@@ -51,12 +48,11 @@ impl KeyError {
 /// Appends the key of an `_id` to `out`; the element's name does not count. On an error, `out` is as it was.
 ///
 /// # Errors
-/// [`KeyError::Broken`] if the value is not sound to the bottom or nests deeper than [`MAX_BSON_DEPTH`];
-/// [`KeyError::TooLong`].
+/// [`KeyError::Broken`] if the value is not sound to the bottom or nests deeper than [`MAX_BSON_DEPTH`].
 pub fn encode(id: Element<'_>, out: &mut Vec<u8>) -> Result<(), KeyError> {
     let start = out.len();
-    let mut writer = Writer { limit: start.saturating_add(MAX_KEY_BYTES), out };
-    let result = writer.value(id);
+    let mut writer = Writer { giant: Giant::new(start), out };
+    let result = writer.value(id).map(|()| writer.giant.finish(writer.out));
     if result.is_err() {
         out.truncate(start);
     }
@@ -74,8 +70,8 @@ pub fn key_of_document(document: Doc<'_>, out: &mut Vec<u8>) -> Result<(), KeyEr
 /// A key being written.
 struct Writer<'o> {
     out: &'o mut Vec<u8>,
-    /// How long `out` may become.
-    limit: usize,
+    /// What becomes of it if it is too long.
+    giant: Giant,
 }
 
 impl Writer<'_> {
@@ -112,13 +108,7 @@ impl Writer<'_> {
             _ => {}
         }
         reader.finish("value")?;
-        self.check_length()
-    }
-
-    fn check_length(&self) -> Result<(), KeyError> {
-        if self.out.len() > self.limit {
-            return Err(KeyError::TooLong { limit: MAX_KEY_BYTES });
-        }
+        self.giant.bound(self.out);
         Ok(())
     }
 
@@ -138,7 +128,8 @@ impl Writer<'_> {
             self.body(field.kind, field.value, depth + 1)?;
         }
         self.out.push(END);
-        self.check_length()
+        self.giant.bound(self.out);
+        Ok(())
     }
 
     /// The bytes, each zero among them followed by 0xff, and a zero. What stands behind a text in a key is
@@ -149,6 +140,7 @@ impl Writer<'_> {
         for piece in pieces {
             self.out.extend_from_slice(&[0, 0xff]);
             self.out.extend_from_slice(piece);
+            self.giant.bound(self.out);
         }
         self.out.push(0);
     }

@@ -6,6 +6,9 @@ use super::{Expects, Misfit, Patch, Then};
 use std::borrow::Cow;
 use tidemark_base::bson::Doc;
 
+/// From how long on a document is moved rather than copied, in bytes.
+const WORTH_MOVING_BYTES: usize = 64 << 10;
+
 impl Folder {
     /// The patch that does what `older` and then `newer` do. What does not fit, whatever lies below, is added
     /// to `found`.
@@ -45,8 +48,20 @@ impl Folder {
     ) -> Cow<'a, [u8]> {
         let below = Doc::new(&document).expect("it was checked when the patch came into being");
         match self.run(Some(below), updates, found) {
-            Held::Buffer => Cow::Owned(self.document.clone()),
+            Held::Buffer => Cow::Owned(self.take_document(document)),
             Held::Nowhere | Held::Below => document,
+        }
+    }
+
+    /// The document in the buffer. If it is large, the old one's memory becomes the buffer: to copy it once more
+    /// with each update takes three times as long as the update. It must fit closely, since it is held.
+    fn take_document(&mut self, old: Cow<'_, [u8]>) -> Vec<u8> {
+        let len = self.document.len();
+        match old {
+            Cow::Owned(old) if len >= WORTH_MOVING_BYTES && self.document.capacity() <= len + len / 8 => {
+                std::mem::replace(&mut self.document, old)
+            }
+            _ => self.document.clone(),
         }
     }
 

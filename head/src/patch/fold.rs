@@ -3,6 +3,7 @@
 use super::updates::{Fit, Pending, Updates};
 use super::{Expects, Misfit, Patch, Then};
 use crate::key;
+use std::borrow::Cow;
 use tidemark_base::bson::{Doc, Element};
 use tidemark_oplog::update::{self, UpdateError};
 
@@ -42,6 +43,11 @@ impl Folder {
         Self::default()
     }
 
+    /// How much memory the buffers hold.
+    pub(crate) const fn held_bytes(&self) -> usize {
+        self.document.capacity() + self.next.capacity()
+    }
+
     /// Appends what the patch makes of `below` to `out`, if there is a document then. What does not fit is
     /// added to `found`, and the fold goes on: [`Misfit`] says with what.
     pub fn fold(
@@ -65,6 +71,23 @@ impl Folder {
         Outcome::Document
     }
 
+    /// The patch with nothing left to wait for: it does to `below` what `patch` does, and to nothing else.
+    /// What does not fit is added to `found`, and is not in it any more.
+    pub fn settle(
+        &mut self,
+        below: Option<Doc<'_>>,
+        patch: &Patch<'_>,
+        found: &mut Vec<Misfit>,
+    ) -> Patch<'static> {
+        let mut document = Vec::new();
+        let then = match self.fold(below, patch, &mut document, found) {
+            Outcome::Document => Then::Document(Cow::Owned(document)),
+            Outcome::Gone if below.is_none() => return Patch::nothing(),
+            Outcome::Gone => Then::Gone,
+        };
+        Patch { expects: Expects::Any, then }
+    }
+
     /// Applies updates in order.
     pub(super) fn run(
         &mut self,
@@ -80,6 +103,9 @@ impl Folder {
                 Held::Buffer => Some(Doc::new(&self.document).expect("it was checked when it was written")),
             };
             self.next.clear();
+            // Where it is moved into a patch, it is to fit closely.
+            let len = before.map_or(0, |before| before.as_bytes().len());
+            self.next.reserve_exact(len + pending.len_bytes());
             match pending.apply(before, &mut self.next, found) {
                 Ok(true) => {
                     std::mem::swap(&mut self.document, &mut self.next);

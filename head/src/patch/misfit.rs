@@ -32,6 +32,16 @@ pub enum Misfit {
 }
 
 impl Misfit {
+    /// Whether it shows only as long as the update is tried: of a document that was replaced or deleted since,
+    /// nothing tells of it. All others stay in what a patch expects.
+    #[must_use]
+    pub const fn leaves_no_trace(&self) -> bool {
+        match self {
+            Self::Exists | Self::Missing { .. } => false,
+            Self::Update(_) | Self::Parts | Self::OtherId | Self::BadId(_) => true,
+        }
+    }
+
     /// How many operations did not fit.
     #[must_use]
     pub const fn operations(&self) -> u32 {

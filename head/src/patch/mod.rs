@@ -69,6 +69,19 @@ pub struct Waiting {
     pub bytes: usize,
 }
 
+impl Waiting {
+    /// Most that waits in one patch of a run. Of a document that is changed over and over, more is folded when
+    /// runs are written: so what a stack of a few dozen runs says of one document fits into memory, and is
+    /// folded in a bearable time. It counts for writers; a reader takes what it finds.
+    pub const MOST: Self = Self { updates: 1024, bytes: 1 << 20 };
+
+    /// Whether either is more than it may be.
+    #[must_use]
+    pub const fn is_over(self, most: Self) -> bool {
+        self.updates > most.updates || self.bytes > most.bytes
+    }
+}
+
 impl<'a> Patch<'a> {
     /// The patch that changes nothing.
     #[must_use]

@@ -162,7 +162,7 @@ impl<'a> Pending<'a> {
         }
     }
 
-    fn len_bytes(&self) -> usize {
+    pub(super) fn len_bytes(&self) -> usize {
         let id = if let Fit::Upsert(id) = self.fit { id.value.len() + 10 } else { 0 };
         1 + id + self.payload().as_bytes().len()
     }

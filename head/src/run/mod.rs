@@ -9,6 +9,7 @@
 mod batch;
 mod cursor;
 mod cut;
+mod difference;
 mod error;
 mod form;
 #[cfg(feature = "fuzzing")]
@@ -29,6 +30,7 @@ pub(crate) mod varint;
 mod writer;
 
 pub use cursor::{Entry, RunCursor};
+pub(crate) use difference::bytes_not_in;
 pub use error::{Problem, Result, RunError};
 pub use range::KeyRange;
 pub use reader::{Item, RunReader};

@@ -19,8 +19,12 @@ use tidemark_base::codec::{CodecError, CodecProblem, Reader};
 use tidemark_base::{BlockId, BlockKind};
 use tidemark_blockstore::Node;
 
-/// Pieces of a large item that are read at once.
-const PIECES_AT_ONCE: usize = 32;
+/// Most pieces of a large item that are read at once: enough to keep several threads busy, and few enough to be held
+/// if each is as long as a block can be.
+const PIECES_AT_ONCE: usize = 8;
+
+/// How long a piece is as a rule, in bytes: no more of them are asked for than the item has room for.
+const PIECE_BYTES: usize = 64 << 10;
 
 /// A leaf that is being read, at one of its items or before the first.
 #[derive(Debug)]
@@ -226,7 +230,12 @@ fn assemble(large: Large<'_>, pieces: &[BlockId], id: BlockId, source: &dyn Sour
         let (said, found) = (large.lengths.total() as u64, found as u64);
         Problem::Count { what: "bytes of the item", said, found }.of(id)
     };
-    for some in pieces.chunks(PIECES_AT_ONCE) {
+    let mut rest = pieces;
+    while !rest.is_empty() {
+        let wanted = large.lengths.total().saturating_sub(stream.len());
+        let at_once = wanted.div_ceil(PIECE_BYTES).clamp(1, PIECES_AT_ONCE);
+        let (some, more) = rest.split_at(at_once.min(rest.len()));
+        rest = more;
         for (piece, block) in some.iter().zip(source.read(some)) {
             let block = block?;
             if block.kind() != BlockKind::Leaf {
@@ -236,10 +245,11 @@ fn assemble(large: Large<'_>, pieces: &[BlockId], id: BlockId, source: &dyn Sour
                 let problem = CodecProblem::Truncated { needed: 1, left: 0 };
                 return Err(Problem::from(CodecError { what: "piece", offset: 0, problem }).of(*piece));
             }
+            let len = stream.len().saturating_add(block.bytes().len());
+            if len > large.lengths.total() {
+                return Err(count(len));
+            }
             stream.extend_from_slice(block.bytes());
-        }
-        if stream.len() > large.lengths.total() {
-            return Err(count(stream.len()));
         }
     }
     if stream.len() == large.lengths.total() { Ok(stream) } else { Err(count(stream.len())) }

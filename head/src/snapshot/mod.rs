@@ -14,10 +14,10 @@ use crate::catalog::{self, Entries, Entry};
 use crate::error::{HeadError, Result};
 use crate::head::HeadName;
 use crate::root::Root;
-use crate::run::Source;
+use crate::run::{Run, Source, bytes_not_in};
 use std::collections::BTreeSet;
 use tidemark_base::codec::{CodecError, CodecProblem};
-use tidemark_base::{BlockId, UnixMillis};
+use tidemark_base::{BlockId, ErrorKind, UnixMillis};
 use tidemark_blockstore::{Expect, Ref, RefChange, RefVersion, Store};
 
 impl Snapshot {
@@ -29,12 +29,15 @@ impl Snapshot {
         now: UnixMillis,
     ) -> Result<Self> {
         let (root, entries) = open(source, id)?;
-        let before = match previous {
-            Some(previous) => open(source, previous)?.1,
-            None => Entries::new(),
+        let before = previous.map_or(Ok(Entries::new()), |previous| Ok(open(source, previous)?.1));
+        let new_run_bytes = match before.and_then(|before| new_bytes(source, &entries, &before)) {
+            // Nothing pins the snapshot before: it may be deleted any time, and was only to be compared with.
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                new_bytes(source, &entries, &Entries::new())?
+            }
+            found => found?,
         };
-        let known: BTreeSet<BlockId> = before.values().flat_map(Entry::tops).collect();
-        let runs = || entries.values().flat_map(|entry| entry.documents.runs().chain(entry.order.runs()));
+        let runs = entries.values().flat_map(|entry| entry.documents.runs().chain(entry.order.runs()));
         Ok(Self {
             root: id,
             version: RefVersion(0),
@@ -42,11 +45,39 @@ impl Snapshot {
             taken: now,
             is_dead_branch: false,
             collections: entries.len() as u64,
-            run_bytes: runs().map(|run| run.plain_bytes).sum(),
-            new_run_bytes: runs().filter(|run| !known.contains(&run.top)).map(|run| run.plain_bytes).sum(),
+            run_bytes: bytes_of(runs),
+            new_run_bytes,
+            diverged: root.diverged,
             proven: None,
         })
     }
+}
+
+/// The length of runs together, by what the catalog says: that can be anything until they are read.
+fn bytes_of<'r>(runs: impl Iterator<Item = &'r Run>) -> u64 {
+    runs.fold(0, |bytes, run| bytes.saturating_add(run.plain_bytes))
+}
+
+/// Bytes of items in leaves that the snapshot before does not have. Patch runs are new or known as a whole;
+/// bases are compared with the one before.
+fn new_bytes(source: &dyn Source, entries: &Entries, before: &Entries) -> Result<u64> {
+    let known: BTreeSet<BlockId> = before.values().flat_map(Entry::tops).collect();
+    let mut bytes = 0_u64;
+    for (uuid, entry) in entries {
+        let old = before.get(uuid);
+        let old = [old.map(|old| &old.documents), old.map(|old| &old.order)];
+        for (stack, old) in [&entry.documents, &entry.order].into_iter().zip(old) {
+            bytes =
+                bytes.saturating_add(bytes_of(stack.patches.iter().filter(|run| !known.contains(&run.top))));
+            let base = stack.base.as_ref().filter(|run| !known.contains(&run.top));
+            bytes = bytes.saturating_add(match (base, old.and_then(|old| old.base.as_ref())) {
+                (None, _) => 0,
+                (Some(base), None) => base.plain_bytes,
+                (Some(base), Some(old)) => bytes_not_in(source, base, old)?,
+            });
+        }
+    }
+    Ok(bytes)
 }
 
 fn open(source: &dyn Source, id: BlockId) -> Result<(Root, Entries)> {
@@ -105,4 +136,33 @@ fn read(name: &str, found: &Ref) -> Result<Snapshot> {
 fn bad(name: &str, what: &'static str, value: u64) -> HeadError {
     let problem = CodecError { what, offset: 0, problem: CodecProblem::Unknown { value } };
     HeadError::BadRef { name: name.to_owned(), problem }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::import::Import;
+    use std::sync::Arc;
+    use tidemark_base::bson::Doc;
+    use tidemark_base::{BlockKind, CollectionUuid, OpTime, SeededEntropy};
+    use tidemark_blockstore::MemoryBackend;
+    use tidemark_oplog::catalog::Collection;
+    use tidemark_oplog::filter::Filter;
+
+    #[test]
+    fn a_snapshot_before_that_was_just_deleted_and_collected_is_none() {
+        let store = Store::new(Arc::new(MemoryBackend::new(&mut SeededEntropy::new(1))));
+        let mut import = Import::begin(&store, OpTime::NULL, Filter::default(), 1 << 20).unwrap();
+        let (database, name, options) = ("app".to_owned(), "a".to_owned(), Doc::EMPTY.as_bytes().to_vec());
+        let uuid = CollectionUuid::from_bytes([1; 16]);
+        import.collection(uuid, Collection { database, name, options, indexes: Vec::new() }).unwrap();
+        let document = [14, 0, 0, 0, 16, b'_', b'i', b'd', 0, 7, 0, 0, 0, 0];
+        import.documents(uuid, &[Doc::new(&document).unwrap()]).unwrap();
+        let head = import.finish(&HeadName::new("local", "rs0").unwrap(), None).unwrap();
+        let (root, gone) = (head.root(), BlockId::of(BlockKind::Node, b"gone"));
+        let stored =
+            |previous| Snapshot::stored(&store, root, previous, UnixMillis(0)).unwrap().new_run_bytes;
+        let new = [None, Some(gone), Some(root)].map(stored);
+        assert_eq!(new, [14, 14, 0]);
+    }
 }

@@ -2,7 +2,8 @@
 
 #![warn(clippy::indexing_slicing)]
 
-use crate::root::{optime, put_optime};
+use crate::divergences::Diverged;
+use crate::root::{diverged, optime, put_diverged, put_optime};
 use tidemark_base::codec::{CodecError, CodecProblem, Put, Reader};
 use tidemark_base::{BlockId, OpTime, UnixMillis};
 use tidemark_blockstore::RefVersion;
@@ -30,8 +31,10 @@ pub struct Snapshot {
     pub collections: u64,
     /// Plain bytes of all its runs.
     pub run_bytes: u64,
-    /// Of those, the bytes of runs that the snapshot before does not have.
+    /// Of those, the bytes in blocks that the snapshot before does not have.
     pub new_run_bytes: u64,
+    /// What was found not to fit before it was taken, since the head was built.
+    pub diverged: Diverged,
     /// What reading all of it has shown; none while it is only stored.
     pub proven: Option<Proven>,
 }
@@ -43,19 +46,32 @@ pub struct Proven {
     pub documents: u64,
     /// Their length, in bytes.
     pub document_bytes: u64,
-    /// Operations that did not fit.
+    /// Operations that this pass found not to fit. Those found before are not among them: [`Snapshot::diverged`].
     pub divergences: u64,
 }
 
 impl Snapshot {
+    /// Whether it is proven to be a state that its source had: nothing did not fit, now or before.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.proven.is_some() && self.known_divergences() == 0
+    }
+
+    /// All that is known not to fit.
+    #[must_use]
+    pub fn known_divergences(&self) -> u64 {
+        self.diverged.operations.saturating_add(self.proven.map_or(0, |proven| proven.divergences))
+    }
+
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(104);
+        let mut out = Vec::with_capacity(128);
         out.extend_from_slice(&MAGIC);
         out.put_u32(VERSION);
         let proven = if self.proven.is_some() { IS_PROVEN } else { 0 };
         out.put_u32(proven | if self.is_dead_branch { IS_DEAD_BRANCH } else { 0 });
         put_optime(self.at, &mut out);
         out.put_u64(self.taken.0);
+        put_diverged(self.diverged, &mut out);
         let Proven { documents, document_bytes, divergences } = self.proven.unwrap_or_default();
         for number in
             [self.collections, self.run_bytes, self.new_run_bytes, documents, document_bytes, divergences]
@@ -85,6 +101,7 @@ impl Snapshot {
         }
         let at = optime(&mut reader)?;
         let taken = UnixMillis(reader.u64("time")?);
+        let diverged = diverged(&mut reader)?;
         let [collections, run_bytes, new_run_bytes] =
             [reader.u64("collections")?, reader.u64("bytes of runs")?, reader.u64("bytes of new runs")?];
         let proven = Proven {
@@ -108,6 +125,7 @@ impl Snapshot {
             collections,
             run_bytes,
             new_run_bytes,
+            diverged,
             proven: (flags & IS_PROVEN != 0).then_some(proven),
         })
     }
@@ -131,9 +149,10 @@ mod tests {
             collections: 6,
             run_bytes: 7,
             new_run_bytes: 8,
+            diverged: Diverged { operations: 9, first: OpTime::NULL },
             proven,
         };
-        let stored = Snapshot { is_dead_branch: false, proven: None, ..snapshot };
+        let stored = Snapshot { is_dead_branch: false, diverged: Diverged::NONE, proven: None, ..snapshot };
         assert_eq!(Snapshot::decode(&stored.encode(), root, version), Ok(stored));
         let good = snapshot.encode();
         assert_eq!(Snapshot::decode(&good, root, version), Ok(snapshot));

@@ -1,7 +1,7 @@
 //! Stacks folded: into a new base, patch runs into one, and for one document alone.
 
-use super::{MergeCursor, PatchCursor, Report, Stack};
-use crate::patch::Folder;
+use super::{MergeCursor, PatchCursor, Report, Stack, bounded};
+use crate::patch::{Folder, Waiting};
 use crate::run::{KeyRange, Result, Run, RunKind, RunWriter, Source};
 use tidemark_blockstore::Session;
 
@@ -19,24 +19,32 @@ pub fn merge_into_base(session: &Session, stack: Stack<'_>, report: Report<'_>) 
     writer.finish()
 }
 
-/// Writes patch runs that lie directly on each other, oldest first, as one; none if nothing is left of them.
-/// Deletes stay, since what they delete may lie in the base. The new run does what the old ones do, and has
-/// their first and last optime.
+/// Writes the patches of a stack as one run; none if nothing is left of them. Deletes stay, since what they
+/// delete may lie in the base. The base is read only for documents of which more than `most` would wait: of those,
+/// the run has what becomes of them. It does what the old ones do, and has their first and last optime.
 ///
 /// # Errors
 /// Damage, and failures of the store.
-pub fn merge_patches(session: &Session, runs: &[Run], report: Report<'_>) -> Result<Option<Run>> {
-    let mut patches = PatchCursor::open(session, runs, &[], &KeyRange::ALL);
+pub fn merge_patches(
+    session: &Session,
+    stack: Stack<'_>,
+    most: Waiting,
+    report: Report<'_>,
+) -> Result<Option<Run>> {
+    let mut patches = PatchCursor::open(session, stack.patches, stack.top, &KeyRange::ALL);
     let mut writer = RunWriter::new(session, RunKind::Patch);
     let mut folder = Folder::new();
+    let below = Stack { base: stack.base, ..Stack::default() };
     while patches.advance()? {
-        let patch = patches.patch(&mut folder, report)?.filter(|patch| !patch.is_nothing());
-        if let Some((key, patch)) = patches.key().zip(patch) {
+        let patch = patches.patch(&mut folder, report)?;
+        let Some((key, patch)) = patches.key().zip(patch) else { continue };
+        let patch = bounded(session, below, key, patch, most, report)?;
+        if !patch.is_nothing() {
             writer.push_patch(key, &patch)?;
         }
     }
-    let first = runs.iter().find_map(|run| run.first);
-    let last = runs.iter().rev().find_map(|run| run.last);
+    let first = stack.patches.iter().find_map(|run| run.first);
+    let last = stack.patches.iter().rev().find_map(|run| run.last);
     Ok(writer.finish()?.map(|run| Run { first, last, ..run }))
 }
 

@@ -5,10 +5,12 @@
 //! A [`PatchCursor`] composes patch runs alone, without reading the base, so that runs can be merged with each
 //! other. Nothing here knows of collections or roots: the catalog says which runs make a stack.
 
+mod bounded;
 mod documents;
 mod fold;
 mod patches;
 
+pub(crate) use bounded::bounded;
 pub use documents::MergeCursor;
 pub use fold::{get, merge_into_base, merge_patches};
 pub use patches::PatchCursor;

@@ -2,9 +2,10 @@
 
 use super::*;
 use crate::key;
-use crate::patch::{Folder, Outcome};
+use crate::patch::{Folder, Outcome, Waiting};
 use crate::run::{KeyRange, RunError, RunKind, RunWriter};
 use proptest::prelude::*;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tidemark_base::bson::{Doc, DocWriter};
@@ -14,6 +15,8 @@ use tidemark_oplog::entry::{Action, Change, Manner, Target};
 use tidemark_oplog::names::Namespace;
 use tidemark_oplog::update::Update;
 use tidemark_testkit::rounds;
+
+const UNBOUNDED: Waiting = Waiting { updates: u32::MAX, bytes: usize::MAX };
 
 type Documents = BTreeMap<Vec<u8>, Vec<u8>>;
 type Layer = BTreeMap<Vec<u8>, Patch<'static>>;
@@ -143,6 +146,18 @@ fn rest(cursor: &mut MergeCursor<'_>) -> (Documents, usize) {
     (found, count(&misfits))
 }
 
+/// Whether in no patch of a run more waits than may.
+fn none_waits_over(most: Waiting, source: &dyn crate::run::Source, run: &[Run]) -> bool {
+    let (mut patches, mut folder) = (PatchCursor::open(source, run, &[], &KeyRange::ALL), Folder::new());
+    while patches.advance().unwrap() {
+        let patch = patches.patch(&mut folder, &mut |_, _| {}).unwrap().unwrap();
+        if patch.waiting().is_over(most) {
+            return false;
+        }
+    }
+    true
+}
+
 fn all(source: &dyn crate::run::Source, stack: Stack<'_>) -> (Documents, usize) {
     rest(&mut MergeCursor::open(source, stack, &KeyRange::ALL))
 }
@@ -210,12 +225,49 @@ proptest! {
         for split in 0..=given.patches.len() {
             let (lower, upper) = given.patches.split_at(split);
             let mut found = Vec::new();
-            let merged = merge_patches(&session, upper, &mut |_, misfit| found.push(misfit)).unwrap();
+            let upper = Stack { patches: upper, ..Stack::default() };
+            let merged = merge_patches(&session, upper, UNBOUNDED, &mut |_, misfit| found.push(misfit)).unwrap();
             let patches: Vec<Run> = lower.iter().cloned().chain(merged).collect();
             let (documents, misfits) = all(&session, Stack { patches: &patches, ..stack });
             prop_assert!(documents == given.documents);
             prop_assert_eq!(misfits + count(&found), given.misfits);
         }
+    }
+
+    #[test]
+    fn whatever_may_wait_in_a_patch_the_stack_is_the_same(
+        base in steps(),
+        layers in prop::collection::vec(steps(), 0..6),
+        top in steps(),
+        updates in 0..3_u32,
+        bytes in prop_oneof![Just(1_usize << 20), 0..100_usize],
+    ) {
+        let given = Given::new(&base, &layers, &top);
+        let in_memory = given.top();
+        let stack = given.stack(&in_memory);
+        let session = given.store.session(&[]).unwrap();
+        let most = Waiting { updates, bytes };
+        // Merged.
+        let mut found = Vec::new();
+        let merged = merge_patches(&session, given.stack(&[]), most, &mut |_, it| found.push(it)).unwrap();
+        let patches: Vec<Run> = merged.into_iter().collect();
+        prop_assert!(none_waits_over(most, &session, &patches));
+        let (documents, misfits) = all(&session, Stack { patches: &patches, ..stack });
+        prop_assert!(documents == given.documents);
+        prop_assert_eq!(misfits + count(&found), given.misfits);
+        // Flushed.
+        let mut found = Vec::new();
+        let flushed = in_memory.iter().map(|(key, patch)| {
+            let (patch, report) = (Cow::Borrowed(*patch), &mut |_: &[u8], it| found.push(it));
+            let patch = bounded(&session, given.stack(&[]), key, patch, most, report).unwrap();
+            (key.to_vec(), patch.into_owned().into_owned())
+        });
+        let flushed = write(&session, &flushed.collect());
+        let patches: Vec<Run> = given.patches.iter().cloned().chain(flushed.clone()).collect();
+        prop_assert!(none_waits_over(most, &session, flushed.as_slice()));
+        let (documents, misfits) = all(&session, Stack { patches: &patches, top: &[], ..stack });
+        prop_assert!(documents == given.documents);
+        prop_assert_eq!(misfits + count(&found), given.misfits);
     }
 
     #[test]
@@ -282,7 +334,7 @@ fn merged_patch_runs_keep_the_first_and_the_last_optime_and_a_base_has_none() {
     (given.patches[0].first, given.patches[0].last) = (at(1), at(2));
     (given.patches[1].first, given.patches[1].last) = (at(3), at(4));
     let session = given.store.session(&[]).unwrap();
-    let merged = merge_patches(&session, &given.patches, &mut |_, _| {}).unwrap().unwrap();
+    let merged = merge_patches(&session, given.stack(&[]), UNBOUNDED, &mut |_, _| {}).unwrap().unwrap();
     assert_eq!((merged.first, merged.last, merged.items), (at(1), at(4), 2));
     let base = merge_into_base(&session, given.stack(&[]), &mut |_, _| {}).unwrap().unwrap();
     assert_eq!((base.first, base.last), (None, None));
@@ -294,7 +346,7 @@ fn an_empty_stack_has_no_documents_and_folds_to_none() {
     let session = given.store.session(&[]).unwrap();
     assert_eq!(all(&session, Stack::default()), (Documents::new(), 0));
     assert_eq!(merge_into_base(&session, Stack::default(), &mut |_, _| {}).unwrap(), None);
-    assert_eq!(merge_patches(&session, &[], &mut |_, _| {}).unwrap(), None);
+    assert_eq!(merge_patches(&session, Stack::default(), UNBOUNDED, &mut |_, _| {}).unwrap(), None);
     let deleted = Given::new(
         &[step(1, Deed::Insert, Manner::Strict)],
         &[vec![step(1, Deed::Delete, Manner::Strict)]],

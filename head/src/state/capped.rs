@@ -14,10 +14,12 @@ use crate::run::Source;
 use tidemark_base::bson::{Doc, DocWriter, Element};
 use tidemark_oplog::entry::{Action, Change, Manner};
 
-/// Whether options say that a collection is capped.
+/// Whether options say that a collection is capped and lies in the order of insertion. A clustered one that was
+/// made capped lies by `_id` all the same.
 pub(super) fn is_capped(options: &[u8]) -> bool {
-    let capped = Doc::new(options).ok().and_then(|options| options.get("capped").ok().flatten());
-    capped.is_some_and(|capped| capped.as_bool() == Some(true))
+    let Ok(options) = Doc::new(options) else { return false };
+    let is = |name| options.get(name).ok().flatten();
+    is("capped").and_then(Element::as_bool) == Some(true) && is("clusteredIndex").is_none()
 }
 
 /// The document that holds the number of the one with this `_id`.
@@ -47,17 +49,18 @@ impl State {
     ) -> Result<()> {
         let id = operation.id;
         let patch = match (change.action, change.manner) {
-            (Action::Insert { .. }, _) => self.next_place(change, operation),
             (Action::Delete { .. }, _) => {
                 let delete = Change { manner: Manner::Tolerant, action: Action::Delete { id }, ..*change };
                 Some(Patch::of(&delete, &mut Vec::new()))
             }
-            (Action::Update { .. }, Manner::User { upsert: true, .. }) => {
-                // It may insert: whether it does is in what was applied before.
+            (Action::Insert { .. } | Action::Update { .. }, Manner::User { upsert: true, .. })
+            | (Action::Insert { .. }, Manner::User { .. }) => {
+                // It may insert, or change what is there: that is in what was applied before.
                 self.settle(waiting);
                 let is_there = self.has_place(source, operation.uuid, &operation.key)?;
                 if is_there { None } else { self.next_place(change, operation) }
             }
+            (Action::Insert { .. }, _) => self.next_place(change, operation),
             (Action::Update { .. }, _) => None,
         };
         waiting.orders.extend(patch.map(|patch| Operation { patch, ..operation.clone() }));
@@ -84,5 +87,32 @@ impl State {
         let action = Action::Insert { id: operation.id, document };
         let insert = Change { target: change.target, manner: Manner::Tolerant, action };
         Some(Patch::of(&insert, &mut Vec::new()).into_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(write: impl FnOnce(&mut DocWriter<'_>)) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut w = DocWriter::new(&mut out);
+        let open = w.begin();
+        write(&mut w);
+        w.end(open);
+        out
+    }
+
+    #[test]
+    fn only_what_is_capped_and_not_clustered_lies_in_the_order_of_insertion() {
+        let capped = |is| options(|w| w.bool(b"capped", is));
+        let clustered = options(|w| {
+            w.bool(b"clusteredIndex", true);
+            w.bool(b"capped", true);
+        });
+        assert!(is_capped(&capped(true)));
+        for other in [capped(false), clustered, options(|_| {})] {
+            assert!(!is_capped(&other), "{other:?}");
+        }
     }
 }

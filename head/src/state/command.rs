@@ -37,14 +37,17 @@ impl State {
             (Scope::Keep | Scope::Leaves, _) => entry,
         };
         self.settle(waiting);
+        self.adopt_of_command(entry, waiting);
         let applied = self.catalog.apply(entry).map_err(|problem| entry_error(at, problem))?;
         for misfit in applied.misfits {
             let (namespace, uuid) = (misfit.namespace.clone(), misfit.uuid);
             self.divergences.push(Divergence {
                 at: Some(at),
+                within: None,
                 namespace,
                 uuid,
                 id: None,
+                key: None,
                 what: What::Command(misfit),
             });
         }

@@ -3,13 +3,19 @@
 //! Collections are written in parallel. The root depends on what was applied and on where it was flushed,
 //! on nothing else. What is put is kept by the session; who calls sets the ref.
 
+use super::all::all;
+use super::told::Misfits;
 use super::{State, Stored};
-use crate::catalog::{self, Entry};
-use crate::delta::{Delta, Span};
+use crate::catalog::{self, Entry, RunStack};
+use crate::delta::Delta;
+use crate::divergence::Span;
 use crate::error::Result;
+use crate::patch::Waiting;
 use crate::root::{self, Root};
 use crate::run::{Run, RunKind, RunWriter};
+use crate::stack::bounded;
 use rayon::prelude::*;
+use std::borrow::Cow;
 use tidemark_base::{BlockId, CollectionUuid};
 use tidemark_blockstore::Session;
 
@@ -29,13 +35,18 @@ impl State {
     }
 
     pub(super) fn flush_runs(&mut self, session: &Session) -> Result<()> {
-        let documents = runs(session, &self.documents)?;
-        let orders = runs(session, &self.orders)?;
-        for (uuid, run) in documents {
-            self.stored.entry(uuid).or_default().documents.patches.push(run);
+        let none = RunStack::default();
+        let stack = |uuid| self.stored.get(&uuid).map_or(&none, |stored| &stored.documents);
+        let documents = runs(session, &self.documents, stack)?;
+        // What holds the order of insertion is put and deleted, and never waits.
+        let orders = runs(session, &self.orders, |_| &none)?;
+        for Flushed { uuid, run, misfits } in documents {
+            self.stored.entry(uuid).or_default().documents.patches.extend(run);
+            let found = self.told(session, uuid, self.span_of(uuid), misfits)?;
+            self.divergences.append(found);
         }
-        for (uuid, run) in orders {
-            self.stored.entry(uuid).or_default().order.patches.push(run);
+        for Flushed { uuid, run, .. } in orders {
+            self.stored.entry(uuid).or_default().order.patches.extend(run);
         }
         self.documents.clear();
         self.orders.clear();
@@ -62,28 +73,44 @@ impl State {
             fuzzy_until: self.fuzzy_until,
             catalog,
             open: root::put_open(session, open)?,
+            diverged: self.diverged(),
+            filter: self.filter.clone(),
         };
         root.put(session)
     }
 }
 
-/// One patch run for each collection of a delta that has anything to say.
-fn runs(session: &Session, delta: &Delta) -> Result<Vec<(CollectionUuid, Run)>> {
-    let collections: Vec<CollectionUuid> = delta.collections().into_iter().collect();
-    let runs: Result<Vec<_>> = collections
-        .into_par_iter()
-        .map(|uuid| Ok(run(session, delta, uuid)?.map(|run| (uuid, run))))
-        .collect();
-    Ok(runs?.into_iter().flatten().collect())
+/// What became of the patches of one collection.
+struct Flushed {
+    uuid: CollectionUuid,
+    /// Their run, if they have anything to say.
+    run: Option<Run>,
+    misfits: Misfits,
 }
 
-fn run(session: &Session, delta: &Delta, uuid: CollectionUuid) -> Result<Option<Run>> {
+/// One patch run for each collection of a delta. `below` says what it will lie on.
+fn runs<'s>(
+    session: &Session,
+    delta: &Delta,
+    below: impl Fn(CollectionUuid) -> &'s RunStack + Sync,
+) -> Result<Vec<Flushed>> {
+    let collections: Vec<CollectionUuid> = delta.collections().into_iter().collect();
+    let runs = collections.into_par_iter().map(|uuid| run(session, delta, uuid, below(uuid)));
+    all(runs.collect())
+}
+
+fn run(session: &Session, delta: &Delta, uuid: CollectionUuid, below: &RunStack) -> Result<Flushed> {
     let mut writer = RunWriter::new(session, RunKind::Patch);
+    let mut misfits = Misfits::new();
+    let report = &mut |key: &[u8], misfit| misfits.push((key.to_vec(), misfit));
     for (key, patch) in delta.sorted(uuid) {
+        let below = below.as_stack(&[]);
+        let patch = bounded(session, below, key, Cow::Borrowed(patch), Waiting::MOST, report)?;
         if !patch.is_nothing() {
-            writer.push_patch(key, patch)?;
+            writer.push_patch(key, &patch)?;
         }
     }
     let (first, last) = delta.span(uuid).map(|Span { first, last }| (first, last)).unzip();
-    Ok(writer.finish()?.map(|run| Run { first, last, ..run }))
+    let run = writer.finish()?.map(|run| Run { first, last, ..run });
+    Ok(Flushed { uuid, run, misfits })
 }

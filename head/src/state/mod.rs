@@ -9,19 +9,28 @@
 //! After an error that left it half changed a state refuses everything ([`HeadError::Broken`]): it is opened
 //! again from its root, and nothing is lost, since the oplog after the root is still there.
 
+mod adopt;
+mod all;
 mod capped;
 mod command;
 mod compact;
 mod flush;
+mod history;
+mod in_order;
+mod position;
 mod put;
 mod read;
 mod route;
 mod take;
+mod told;
+
+pub(crate) use history::is_lower;
+pub use position::Position;
 
 use crate::catalog::{self, Entry, RunStack};
 use crate::delta::Delta;
-use crate::divergence::Divergence;
-use crate::error::{HeadError, Result};
+use crate::divergences::{Diverged, Divergences};
+use crate::error::{self, HeadError, Result};
 use crate::root::{self, Root};
 use crate::run::Source;
 use rayon::prelude::*;
@@ -59,7 +68,10 @@ pub struct State {
     /// The same for the documents that hold the order of capped collections.
     orders: Delta,
     assembler: Assembler,
-    divergences: Vec<Divergence>,
+    /// What was found since somebody asked.
+    divergences: Divergences,
+    /// What was found before that.
+    diverged_before: Diverged,
     is_broken: bool,
 }
 
@@ -68,13 +80,13 @@ impl State {
     /// for the sake of transactions that are open there.
     #[must_use]
     pub fn empty(at: OpTime, filter: Filter) -> Self {
-        let root = Root { read_to: Timestamp::ZERO, ..Root::empty(at) };
-        Self::new(&root, filter, Assembler::new(at.ts))
+        let root = Root { read_to: Timestamp::ZERO, filter, ..Root::empty(at) };
+        Self::new(&root, Assembler::new(at.ts))
     }
 
-    fn new(root: &Root, filter: Filter, assembler: Assembler) -> Self {
+    fn new(root: &Root, assembler: Assembler) -> Self {
         Self {
-            filter,
+            filter: root.filter.clone(),
             at: root.at,
             read_to: root.read_to,
             link: root.link,
@@ -85,7 +97,8 @@ impl State {
             documents: Delta::new(),
             orders: Delta::new(),
             assembler,
-            divergences: Vec::new(),
+            divergences: Divergences::default(),
+            diverged_before: root.diverged,
             is_broken: false,
         }
     }
@@ -94,7 +107,7 @@ impl State {
     ///
     /// # Errors
     /// Damage of the root or its catalog; failures of the store.
-    pub fn open(source: &dyn Source, id: BlockId, filter: Filter) -> Result<Self> {
+    pub fn open(source: &dyn Source, id: BlockId) -> Result<Self> {
         let root = Root::read(source, id)?;
         let open = root::read_open(source, id, &root.open)?;
         let entries: Vec<Doc<'_>> = split(&open)
@@ -105,7 +118,7 @@ impl State {
             // A later term of an entry that was no step of a transaction ended what is not in the root.
             assembler.pass(root.at);
         }
-        let mut state = Self::new(&root, filter, assembler);
+        let mut state = Self::new(&root, assembler);
         for (uuid, entry) in catalog::read(source, root.catalog.as_ref())? {
             let Entry { collection, documents, order, next_order } = entry;
             state.catalog.insert(uuid, collection);
@@ -169,8 +182,16 @@ impl State {
     }
 
     /// What was found not to fit since this was asked last.
-    pub fn take_divergences(&mut self) -> Vec<Divergence> {
+    pub fn take_divergences(&mut self) -> Divergences {
+        self.diverged_before = self.diverged();
         std::mem::take(&mut self.divergences)
+    }
+
+    /// What was found not to fit since the state was built, whoever was told of it. What lies in patches that
+    /// were not folded yet is found only by reading them.
+    #[must_use]
+    pub fn diverged(&self) -> Diverged {
+        self.diverged_before.and(self.divergences.diverged())
     }
 
     /// Applies entries, in the order of the oplog, at least one transaction or entry whole. Entries that were
@@ -186,29 +207,53 @@ impl State {
         let parsed: Result<Vec<_>, _> =
             entries.par_iter().map(|raw| entry::Entry::parse(*raw, fuzzy)).collect();
         let parsed = parsed?;
-        self.check_order(&parsed)?;
+        self.check_history(&parsed)?;
         let outcome = self.take(&parsed, fuzzy).and_then(|taken| self.run(source, &taken));
         self.note(outcome)
     }
 
-    /// Notes that a slice ends at the last entry.
+    /// Notes that a slice ends at the last entry. One that ends before it is passed over: what is sent again
+    /// after a head went back may be cut otherwise than it was.
     ///
     /// # Errors
     /// [`HeadError::Fork`] if the state stands elsewhere.
     pub fn pass_slice(&mut self, end: Link) -> Result<()> {
-        if end.at.ts != self.read_to {
+        if end.at.ts < self.read_to {
+            return Ok(());
+        }
+        let is_other = self.is_at_an_entry() && end.at != self.at;
+        if end.at.ts != self.read_to || is_other {
             return Err(HeadError::Fork { expected: self.at, found: end.at });
         }
         self.link = end;
         Ok(())
     }
 
-    /// Adds an empty collection as a copy found it; what was there under the UUID is gone.
-    pub fn insert_collection(&mut self, uuid: CollectionUuid, collection: Collection) {
-        self.forget(uuid);
+    /// Adds an empty collection as a copy found it. Two of one name may come while the source changes.
+    ///
+    /// # Errors
+    /// [`HeadError::Taken`] if there is one with this UUID; [`HeadError::Unstorable`].
+    pub fn insert_collection(&mut self, uuid: CollectionUuid, collection: Collection) -> Result<()> {
+        if let Some(other) = self.catalog.get(uuid) {
+            let (namespace, other) = (error::shown(&collection), error::shown(other));
+            return Err(HeadError::Taken { what: "UUID", namespace, other });
+        }
+        catalog::check(&collection).map_err(|problem| HeadError::unstorable(&collection, problem))?;
         self.catalog.insert(uuid, collection);
         self.stored.insert(uuid, Stored::default());
         self.note_options(uuid);
+        Ok(())
+    }
+
+    /// Fails if two collections have one name: that is only so while a source changes.
+    pub(crate) fn check_names(&self) -> Result<()> {
+        let two = self
+            .catalog
+            .iter()
+            .find(|(uuid, it)| self.catalog.named(&it.database, &it.name).any(|other| other != *uuid));
+        let Some((_, collection)) = two else { return Ok(()) };
+        let shown = error::shown(collection);
+        Err(HeadError::Taken { what: "name", namespace: shown.clone(), other: shown })
     }
 
     /// Forgets the documents of a collection.
@@ -234,7 +279,8 @@ impl State {
         self.is_broken |= !is_kept;
     }
 
-    fn check_usable(&self) -> Result<()> {
+    /// Fails if an error has left it half changed.
+    pub(crate) fn check_usable(&self) -> Result<()> {
         if self.is_broken { Err(HeadError::Broken) } else { Ok(()) }
     }
 

@@ -1,16 +1,17 @@
 //! Reading documents of a state: what is flushed, and what is in memory above it.
 
-use super::compact::Misfits;
-use super::{State, capped};
+use super::State;
+use super::in_order::WINDOW_BYTES;
+use super::told::Misfits;
 use crate::catalog::RunStack;
 use crate::delta::Delta;
-use crate::divergence::Divergence;
+use crate::divergences::Divergences;
 use crate::error::{HeadError, Result};
 use crate::key;
 use crate::run::{KeyRange, Source};
 use crate::stack::{self, MergeCursor, Top};
 use tidemark_base::CollectionUuid;
-use tidemark_base::bson::{Doc, Element};
+use tidemark_base::bson::Element;
 
 impl State {
     /// The document with this `_id`, as it is now, flushed or not.
@@ -34,8 +35,8 @@ impl State {
         source: &dyn Source,
         uuid: CollectionUuid,
         each: &mut dyn FnMut(&[u8]) -> Result<()>,
-    ) -> Result<Vec<Divergence>> {
-        let Some(stored) = self.stored.get(&uuid) else { return Ok(Vec::new()) };
+    ) -> Result<Divergences> {
+        let Some(stored) = self.stored.get(&uuid) else { return Ok(Divergences::default()) };
         let top = self.documents.sorted(uuid);
         let mut documents = MergeCursor::open(source, stored.documents.as_stack(&top), &KeyRange::ALL);
         let mut misfits = Misfits::new();
@@ -43,11 +44,11 @@ impl State {
         while let Some((_, document)) = documents.next(report)? {
             each(document)?;
         }
-        self.told(source, uuid, misfits)
+        self.told(source, uuid, self.span_of(uuid), misfits)
     }
 
     /// Goes through the documents of a collection as they are now: by key, or, if it is capped, in the order
-    /// of their insertion. What does not fit is not told here.
+    /// of their insertion. Returns what did not fit.
     ///
     /// # Errors
     /// Damage; failures of the store; what `each` returns.
@@ -56,44 +57,11 @@ impl State {
         source: &dyn Source,
         uuid: CollectionUuid,
         each: &mut dyn FnMut(&[u8]) -> Result<()>,
-    ) -> Result<()> {
+    ) -> Result<Divergences> {
         if self.capped.contains(&uuid) {
-            return self.in_order(source, uuid, each);
+            return self.in_order(source, uuid, WINDOW_BYTES, each);
         }
-        self.fold(source, uuid, each).map(drop)
-    }
-
-    /// The documents of a capped collection in the order of insertion. Needs their keys in memory, and looks
-    /// each document up. One without a place, which only a divergence leaves behind, comes last.
-    fn in_order(
-        &self,
-        source: &dyn Source,
-        uuid: CollectionUuid,
-        each: &mut dyn FnMut(&[u8]) -> Result<()>,
-    ) -> Result<()> {
-        let Some(stored) = self.stored.get(&uuid) else { return Ok(()) };
-        let (top, places) = (self.documents.sorted(uuid), self.orders.sorted(uuid));
-        let mut documents = MergeCursor::open(source, stored.documents.as_stack(&top), &KeyRange::ALL);
-        let mut places = MergeCursor::open(source, stored.order.as_stack(&places), &KeyRange::ALL);
-        let mut place = next_place(&mut places)?;
-        let mut keys: Vec<(u64, Vec<u8>)> = Vec::new();
-        while let Some((key, _)) = documents.next(&mut |_, _| {})? {
-            while place.as_ref().is_some_and(|(at, _)| at.as_slice() < key) {
-                place = next_place(&mut places)?;
-            }
-            let number = place.as_ref().filter(|(at, _)| at == key).map_or(u64::MAX, |(_, number)| *number);
-            keys.push((number, key.to_vec()));
-        }
-        keys.sort_unstable();
-        for (_, key) in keys {
-            documents.seek(&key);
-            if let Some((found, document)) = documents.next(&mut |_, _| {})?
-                && found == key
-            {
-                each(document)?;
-            }
-        }
-        Ok(())
+        self.fold(source, uuid, each)
     }
 
     /// Whether a capped collection has a place for this key: whether the document is there.
@@ -101,14 +69,6 @@ impl State {
         let Some(stored) = self.stored.get(&uuid) else { return Ok(false) };
         Ok(get(source, &stored.order, &self.orders, uuid, key)?.is_some())
     }
-}
-
-fn next_place(places: &mut MergeCursor<'_>) -> Result<Option<(Vec<u8>, u64)>> {
-    let found = places.next(&mut |_, _| {})?;
-    Ok(found.map(|(key, place)| {
-        let number = Doc::new(place).ok().and_then(capped::number);
-        (key.to_vec(), number.unwrap_or(u64::MAX))
-    }))
 }
 
 fn get(

@@ -84,12 +84,14 @@ impl State {
         let (Action::Insert { id, .. } | Action::Update { id, .. } | Action::Delete { id }) = change.action;
         let diverged = |uuid: Option<CollectionUuid>, what: What| Divergence {
             at: Some(at),
+            within: None,
             namespace: namespace.full().to_owned(),
             uuid,
             id: Some(only_id(id)),
+            key: None,
             what,
         };
-        let Some(uuid) = self.known(change.target) else {
+        let Some(uuid) = self.known(change.target, waiting) else {
             if change.manner == Manner::Strict {
                 self.divergences.push(diverged(change.target.uuid, What::NoCollection));
             }
@@ -104,6 +106,7 @@ impl State {
         let patch = Patch::of(change, &mut misfits);
         self.divergences
             .extend(misfits.into_iter().map(|misfit| diverged(Some(uuid), What::Document(misfit))));
+        self.divergences.extend(change.doubt().map(|doubt| diverged(Some(uuid), What::Doubt(doubt))));
         let operation = Operation { at, uuid, namespace: namespace.full(), id, key, patch };
         if self.capped.contains(&uuid) {
             self.note_order(source, change, &operation, waiting)?;
@@ -113,8 +116,11 @@ impl State {
     }
 
     /// The collection that is meant, if there is one: by UUID; by name only where there is none.
-    fn known(&self, target: Target<'_>) -> Option<CollectionUuid> {
+    fn known(&mut self, target: Target<'_>, waiting: &mut Waiting<'_>) -> Option<CollectionUuid> {
         let namespace = target.namespace;
+        if let Some(uuid) = target.uuid {
+            self.adopt(uuid, namespace.database(), namespace.collection(), waiting);
+        }
         let by_name = || self.catalog.named(namespace.database(), namespace.collection()).next();
         target.uuid.or_else(by_name).filter(|uuid| self.catalog.get(*uuid).is_some())
     }

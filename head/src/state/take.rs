@@ -1,11 +1,11 @@
-//! The first pass over a batch of entries: positions, terms, and transactions up to their commit.
+//! The first pass over a batch of entries: positions, and transactions up to their commit.
 //!
 //! What comes out takes effect, whole and in order. It owns the entries of committed transactions, so that the
 //! second pass can borrow from them.
 
 use super::State;
-use crate::error::{HeadError, Result};
-use tidemark_base::{OpTime, Timestamp};
+use crate::error::Result;
+use tidemark_base::OpTime;
 use tidemark_oplog::entry::{Body, Change, CommandEntry, Entry, Fuzzy, Operations};
 use tidemark_oplog::transactions::{Committed, Outcome};
 
@@ -26,23 +26,6 @@ pub(super) enum Work<'a> {
 }
 
 impl State {
-    /// Checks that entries ascend, and that what was applied last is what the history has there.
-    pub(super) fn check_order(&self, entries: &[Entry<'_>]) -> Result<()> {
-        let mut previous: Option<Timestamp> = None;
-        for entry in entries {
-            if let Some(previous) = previous.filter(|previous| entry.at.ts <= *previous) {
-                return Err(HeadError::Order { previous, found: entry.at });
-            }
-            let is_other = entry.at.ts == self.at.ts && entry.at != self.at;
-            // The term of the position that a copy was begun at is not always known.
-            if is_other && self.at.term != OpTime::NO_TERM {
-                return Err(HeadError::Fork { expected: self.at, found: entry.at });
-            }
-            previous = Some(entry.at.ts);
-        }
-        Ok(())
-    }
-
     /// Takes entries in.
     pub(super) fn take<'a>(&mut self, entries: &[Entry<'a>], fuzzy: Fuzzy) -> Result<Vec<Taken<'a>>> {
         let mut taken = Vec::with_capacity(entries.len());
@@ -60,7 +43,8 @@ impl State {
                 Body::Change(_) | Body::Command(_) | Body::Group(_) | Body::Nothing => None,
             };
             taken.extend(work.map(|work| Taken { at: entry.at, work }));
-            if is_applied {
+            // That of the position too: of a copy's the term is not always known before.
+            if entry.at.ts >= self.at.ts {
                 self.at = entry.at;
             }
         }

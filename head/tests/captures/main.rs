@@ -1,7 +1,7 @@
 //! The captures of a real 6.0.5 server through import, apply and flush: the final state must come out byte for
 //! byte, and the same root, whatever the way there.
 //!
-//! On the memory backend. Documents, options, UUIDs and index specifications are compared, and the natural
+//! On the memory backend, and once on disk. Documents, options, UUIDs and index specifications are compared, and the natural
 //! order of capped collections.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
@@ -106,6 +106,30 @@ fn reopened_after_every_entry_it_gives_the_final_state(name: &str) {
     rig.assert_final();
 }
 
+/// The store is closed and opened again between import, parts of the log, and export.
+fn on_disk_it_gives_the_final_state_and_the_dump_that_memory_gives(name: &str) {
+    let capture = captures::get(name).unwrap();
+    let mut disk = Rig::import_to_disk(capture, 1 << 16);
+    let mut memory = Rig::import(capture, usize::MAX);
+    for chunk in capture.entries.chunks(capture.entries.len().div_ceil(3).max(1)) {
+        disk.reopen();
+        disk.apply(chunk);
+        memory.apply(chunk);
+        let roots = [&mut disk, &mut memory].map(|rig| rig.head_mut().flush().unwrap());
+        assert_eq!(roots[0], roots[1]);
+    }
+    disk.reopen();
+    disk.assert_final();
+    let dump = disk.export();
+    assert_eq!(dump, memory.export());
+    let roots = [&mut disk, &mut memory].map(|rig| rig.head_mut().compact().unwrap());
+    assert_eq!(roots[0], roots[1]);
+    disk.reopen();
+    disk.assert_final();
+    assert_eq!(disk.export(), dump);
+    disk.assert_sound();
+}
+
 macro_rules! captures {
     ($($name:ident),* $(,)?) => {
         const NAMES: &[&str] = &[$(stringify!($name)),*];
@@ -119,6 +143,11 @@ macro_rules! captures {
             #[test]
             fn compacted_it_has_one_root_wherever_it_was_flushed() {
                 super::compacted_it_has_one_root_wherever_it_was_flushed(stringify!($name));
+            }
+
+            #[test]
+            fn on_disk_it_gives_the_final_state_and_the_dump_that_memory_gives() {
+                super::on_disk_it_gives_the_final_state_and_the_dump_that_memory_gives(stringify!($name));
             }
 
             #[test]

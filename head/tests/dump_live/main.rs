@@ -8,13 +8,18 @@
 
 mod compare;
 mod source;
+mod through;
 mod whole;
 
+use bson::doc;
 use mongodb::sync::Client;
+use std::fs::File;
 use std::path::Path;
-use tidemark_head::dump::{Compression, Kind, metadata};
+use tidemark_base::bson::split;
+use tidemark_head::dump::{ArchiveReader, Compression, DirectoryReader, Kind, metadata};
+use tidemark_testkit::dump_dir;
 use tidemark_testkit::live::tools::{Target, mongodump, mongorestore};
-use tidemark_testkit::live::{Options, ReplicaSet};
+use tidemark_testkit::live::{Options, ReplicaSet, oplog_from};
 use whole::Whole;
 
 /// No document may expire while it is compared.
@@ -106,6 +111,61 @@ fn a_plan_of_a_server_describes_what_mongodump_describes() {
         of_time_series += if ours.kind == Kind::TimeSeries { ours.indexes.len() } else { 0 };
     }
     assert!(of_time_series >= 6, "{of_time_series}");
+}
+
+#[test]
+fn a_dump_that_goes_through_a_head_is_the_same_dump() {
+    let source = server();
+    source::fill(&source.client().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    mongodump(&Target::from(&source), &["--out", text(&at("theirs"))]).unwrap();
+    let to_archive = format!("--archive={}", text(&at("theirs.archive")));
+    mongodump(&Target::from(&source), &["--gzip", &to_archive]).unwrap();
+
+    let theirs = dump_dir::read(&at("theirs")).unwrap();
+    let of_directory = through::imported(&mut DirectoryReader::new(&at("theirs")).unwrap());
+    through::to_directory(&of_directory, &at("ours"), Compression::Plain);
+    through::same_files(&theirs, &dump_dir::read(&at("ours")).unwrap());
+    let theirs = Whole::of_directory(&at("theirs"));
+    through::same_whole(&theirs, &Whole::of_directory(&at("ours")), true);
+    through::to_archive(&of_directory, &at("crossed.archive"), Compression::Plain);
+    through::same_whole(&theirs, &Whole::of_archive(&at("crossed.archive")), true);
+
+    let archive = File::open(at("theirs.archive")).unwrap();
+    let of_archive = through::imported(&mut ArchiveReader::new(archive, "their archive").unwrap());
+    through::to_archive(&of_archive, &at("ours.archive"), Compression::Gzip);
+    let theirs = Whole::of_archive(&at("theirs.archive"));
+    through::same_whole(&theirs, &Whole::of_archive(&at("ours.archive")), true);
+    through::to_directory(&of_archive, &at("crossed"), Compression::Gzip);
+    through::same_whole(&theirs, &Whole::of_directory(&at("crossed")), true);
+}
+
+#[test]
+fn a_clustered_collection_that_was_made_capped_is_exported_in_the_order_it_lies_in() {
+    let source = server();
+    let begin = source.append_note_and_read_back().unwrap();
+    let client = source.client().unwrap();
+    let app = client.database("app");
+    let clustered = doc! {"key": {"_id": 1}, "unique": true};
+    app.run_command(doc! {"create": "c", "clusteredIndex": clustered}).run().unwrap();
+    app.collection("c").insert_many([5, 3, 4].map(|n| doc! {"_id": n})).run().unwrap();
+    app.run_command(doc! {"convertToCapped": "c", "size": 1 << 20}).run().unwrap();
+    app.collection("c").insert_many([2, 9, 1].map(|n| doc! {"_id": n})).run().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    mongodump(&Target::from(&source), &["--out", text(&at("theirs"))]).unwrap();
+
+    let head = through::followed(begin, &oplog_from(&client, begin.ts).unwrap());
+    through::to_directory(&head, &at("ours"), Compression::Plain);
+    let [theirs, ours] = ["theirs", "ours"].map(|it| Whole::of_directory(&at(it)));
+    let ids = |whole: &Whole| {
+        let documents = &whole.documents[&("app".to_owned(), "c".to_owned())];
+        let ids = split(documents).map(|it| it.unwrap().get("_id").unwrap().unwrap().as_integer().unwrap());
+        ids.collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&theirs), [1, 2, 3, 4, 5, 9]);
+    assert_eq!(ids(&ours), ids(&theirs));
 }
 
 #[test]

@@ -74,14 +74,20 @@ impl fmt::Display for Misfit {
         if let Some(uuid) = self.uuid {
             write!(f, " ({uuid})")?;
         }
-        match &self.kind {
-            MisfitKind::NoCollection => f.write_str(": there is no such collection"),
-            MisfitKind::CollectionExists => f.write_str(": the collection was there before it was created"),
-            MisfitKind::NameTaken => f.write_str(": another collection has this name"),
-            MisfitKind::DroppedWithDatabase => f.write_str(": was still there when its database was dropped"),
-            MisfitKind::NoIndex { index } => write!(f, ": there is no index '{}'", index.escape_debug()),
-            MisfitKind::IndexExists { index } => {
-                write!(f, ": index '{}' was there before it was built", index.escape_debug())
+        write!(f, ": {}", self.kind)
+    }
+}
+
+impl fmt::Display for MisfitKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoCollection => f.write_str("there is no such collection"),
+            Self::CollectionExists => f.write_str("the collection was there before it was created"),
+            Self::NameTaken => f.write_str("another collection has this name"),
+            Self::DroppedWithDatabase => f.write_str("was still there when its database was dropped"),
+            Self::NoIndex { index } => write!(f, "there is no index '{}'", index.escape_debug()),
+            Self::IndexExists { index } => {
+                write!(f, "index '{}' was there before it was built", index.escape_debug())
             }
         }
     }

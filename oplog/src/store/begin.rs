@@ -17,7 +17,7 @@ impl SliceStore {
             return if tip.start == at { Ok(tip) } else { Err(StoreError::OtherChain(Box::new(tip))) };
         }
         // There are slices if somebody has removed the tip: their chains' numbers are used up.
-        let last = self.list(&self.names.slices())?.last().map_or(0, |(stored, _)| stored.chain.0);
+        let last = self.list(&self.names.slices())?.last().map_or(ChainNumber(0), |(stored, _)| stored.chain);
         self.set_tip(session, last, at, Expect::Absent)
     }
 
@@ -33,13 +33,12 @@ impl SliceStore {
             let done = from.chain.0.checked_add(1) == Some(tip.chain.0) && tip.start == at;
             return if done { Ok(tip) } else { Err(StoreError::OtherChain(Box::new(tip))) };
         }
-        self.set_tip(session, from.chain.0, at, Expect::Version(version))
+        self.set_tip(session, from.chain, at, Expect::Version(version))
     }
 
     /// Sets the tip to the beginning of the chain after number `last`.
-    fn set_tip(&self, session: &Session, last: u32, at: Link, expect: Expect) -> Result<Tip> {
-        let chain = last.checked_add(1).map(ChainNumber).expect("nobody begins four thousand million chains");
-        let tip = Tip { chain, start: at, link: at };
+    fn set_tip(&self, session: &Session, last: ChainNumber, at: Link, expect: Expect) -> Result<Tip> {
+        let tip = Tip { chain: last.next(), start: at, link: at };
         let set = Some(NewRef { roots: Vec::new(), value: tip.encode() });
         match session.publish(&[RefChange { name: self.names.tip(), expect, set }]) {
             Ok(_) => Ok(tip),

@@ -15,6 +15,7 @@ mod begin;
 mod check;
 mod error;
 mod expire;
+mod line;
 mod range;
 mod refs;
 

@@ -22,6 +22,13 @@ const TIP_VERSION: u32 = 1;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ChainNumber(pub u32);
 
+impl ChainNumber {
+    /// The number of the chain after it.
+    pub(super) fn next(self) -> Self {
+        Self(self.0.checked_add(1).expect("nobody begins four thousand million chains"))
+    }
+}
+
 impl fmt::Display for ChainNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "chain {}", self.0)

@@ -1,6 +1,5 @@
 //! Whether our state is the server's: by its own `dbHash`, and byte for byte.
 
-use crate::copy;
 use crate::replayer::Replayer;
 use mongodb::sync::Client;
 use std::collections::BTreeMap;
@@ -9,11 +8,12 @@ use tidemark_testkit::dbhash::{compare, compare_as_sets, md5_of_documents};
 use tidemark_testkit::live::dbhash::db_hash;
 use tidemark_testkit::model::{Scope, difference};
 use tidemark_testkit::state::State;
+use tidemark_testkit::workload;
 
 /// Everything that differs, in words.
 pub(crate) fn differences(client: &Client, databases: &[String], ours: &Replayer) -> Vec<String> {
     let mut found: Vec<String> = ours.divergences.iter().map(ToString::to_string).collect();
-    let theirs = copy::take(client, databases);
+    let theirs = workload::take(client, databases);
     found.extend(difference(&ours.model, &theirs, Scope::Users));
     for database in databases {
         by_hash(client, database, ours, &theirs, &mut found);

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 mod failing;
+mod lines;
 mod make;
 mod operations;
 mod places;

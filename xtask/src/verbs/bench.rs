@@ -10,10 +10,14 @@ struct Suite {
     what: &'static str,
 }
 
-const SUITES: [Suite; 2] = [
+const SUITES: [Suite; 3] = [
     Suite {
         name: "blockstore",
         what: "put, put again, get and garbage collection against bare hashing, compression and copying",
+    },
+    Suite {
+        name: "head",
+        what: "a head's life: build, apply, flush, snapshots, compaction, export, against bare compression",
     },
     Suite {
         name: "oplog",

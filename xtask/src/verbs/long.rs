@@ -24,7 +24,7 @@ struct LongRun {
     rounds: u32,
 }
 
-const RUNS: [LongRun; 10] = [
+const RUNS: [LongRun; 15] = [
     LongRun {
         name: "kills",
         what: "kill the test runner with SIGKILL; no mongod and no folder of its may stay",
@@ -98,6 +98,46 @@ const RUNS: [LongRun; 10] = [
         rounds: 200,
     },
     LongRun {
+        name: "head-live",
+        what: "a head follows a mongod at work, its applier killed again and again, right at noted moments; by seed",
+        package: "tidemark-head",
+        target: "live",
+        test: "a_head_that_follows_a_living_server_has_its_state_at_every_moment",
+        rounds: 100,
+    },
+    LongRun {
+        name: "head-power-cuts",
+        what: "cut the power at every operation on a head; a round is a script of some 600 images",
+        package: "tidemark-head",
+        target: "crash",
+        test: "cuts::a_power_cut_anywhere_loses_nothing_that_was_acknowledged_and_leaves_nothing_half_done",
+        rounds: 1000,
+    },
+    LongRun {
+        name: "head-disk-errors",
+        what: "let every disk operation on a head fail once; a round is a script",
+        package: "tidemark-head",
+        target: "crash",
+        test: "disk_errors::a_disk_error_at_any_operation_loses_nothing_and_the_same_roots_are_reached",
+        rounds: 100,
+    },
+    LongRun {
+        name: "head-calls",
+        what: "let every call of a head on its backend fail once, reads too; a round is a script",
+        package: "tidemark-head",
+        target: "crash",
+        test: "calls::a_call_that_fails_once_loses_nothing",
+        rounds: 50,
+    },
+    LongRun {
+        name: "head-kills",
+        what: "kill processes that take one head from each other with SIGKILL; nothing acknowledged is lost",
+        package: "tidemark-head",
+        target: "kills",
+        test: "killed_appliers_lose_nothing_acknowledged",
+        rounds: 200,
+    },
+    LongRun {
         name: "updates",
         what: "random documents and updates on a mongod; we make the same of them; a round is one of each form",
         package: "tidemark-oplog",
@@ -153,9 +193,9 @@ pub(crate) fn run(name: Option<&str>, rounds: Option<u32>) -> Result<()> {
 }
 
 fn list() -> String {
-    let line = |run: &LongRun| format!("{:12} {:>5} rounds: {}", run.name, run.rounds, run.what);
+    let line = |run: &LongRun| format!("{:16} {:>5} rounds: {}", run.name, run.rounds, run.what);
     let fuzz =
-        format!("{FUZZ:12} {FUZZ_MINUTES:>5} minutes: hostile bytes for every decoder, so long for each");
+        format!("{FUZZ:16} {FUZZ_MINUTES:>5} minutes: hostile bytes for every decoder, so long for each");
     RUNS.iter().map(line).chain([fuzz]).collect::<Vec<_>>().join("\n")
 }
 

@@ -83,6 +83,9 @@ pub enum Why {
     Dollar,
     /// Users and roles were not asked for.
     NotAsked,
+    /// Buckets of a time-series collection whose name something else has: what a server leaves behind when a
+    /// collection is made of that name while the time-series collection is.
+    NameTaken,
     /// A view's definition that no server can use, or a view of a time-series collection that is not there.
     BrokenView,
 }
@@ -122,21 +125,17 @@ impl PlanError {
 /// # Errors
 /// If two namespaces have one name, or the catalog is broken.
 pub fn plan(inventory: &Inventory<'_>) -> Result<Plan, PlanError> {
-    let mut entries = BTreeMap::new();
+    let mut entries = Entries::new();
     let mut left_out = BTreeMap::new();
-    let mut put = |entry: Entry| {
-        let Namespace { database, collection, .. } = &entry.part.namespace;
-        let namespace = shown(database, collection);
-        match entries.insert((database.clone(), collection.clone()), entry) {
-            None => Ok(()),
-            Some(_) => Err(PlanError::TwoOfOneName { namespace }),
-        }
-    };
+    let mut time_series = Vec::new();
     for (uuid, collection) in &inventory.collections {
         let namespace = shown(&collection.database, &collection.name);
         let broken = |source| PlanError::Broken { namespace: namespace.clone(), source };
         match place(collection, inventory.users.is_some()).map_err(broken)? {
-            Place::Own(kind) => put(entry(*uuid, collection, kind).map_err(broken)?)?,
+            Place::Own(Kind::TimeSeries) => {
+                time_series.push(entry(*uuid, collection, Kind::TimeSeries).map_err(broken)?);
+            }
+            Place::Own(kind) => put(&mut entries, entry(*uuid, collection, kind).map_err(broken)?)?,
             Place::Version => {}
             Place::Out(why) => {
                 left_out.insert(namespace, why);
@@ -144,12 +143,12 @@ pub fn plan(inventory: &Inventory<'_>) -> Result<Plan, PlanError> {
         }
     }
     if let Some(version) = users::version(inventory) {
-        put(version)?;
+        put(&mut entries, version)?;
     }
     for (database, documents) in &inventory.views {
         for document in documents {
             match views::entry(inventory, database, document) {
-                Found::View(entry) => put(entry)?,
+                Found::View(entry) => put(&mut entries, entry)?,
                 // Its buckets stand for it.
                 Found::TimeSeries => {}
                 Found::LeftOut(it) => {
@@ -158,10 +157,31 @@ pub fn plan(inventory: &Inventory<'_>) -> Result<Plan, PlanError> {
             }
         }
     }
+    for entry in time_series {
+        let Namespace { database, collection, .. } = &entry.part.namespace;
+        let other = entries.get(&(database.clone(), collection.clone()));
+        if other.is_some_and(|other| other.part.namespace.kind != Kind::TimeSeries) {
+            left_out.insert(shown(database, &format!("{BUCKETS}{collection}")), Why::NameTaken);
+        } else {
+            put(&mut entries, entry)?;
+        }
+    }
     let left_out = left_out.into_iter().map(|(namespace, why)| LeftOut { namespace, why }).collect();
     let mut entries: Vec<Entry> = entries.into_values().collect();
     entries.sort_by_key(|it| !it.part.must_come_first());
     Ok(Plan { entries, left_out })
+}
+
+/// What is in the dump, by database and name.
+type Entries = BTreeMap<(String, String), Entry>;
+
+fn put(entries: &mut Entries, entry: Entry) -> Result<(), PlanError> {
+    let Namespace { database, collection, .. } = &entry.part.namespace;
+    let (namespace, name) = (shown(database, collection), (database.clone(), collection.clone()));
+    match entries.insert(name, entry) {
+        None => Ok(()),
+        Some(_) => Err(PlanError::TwoOfOneName { namespace }),
+    }
 }
 
 /// Where a collection goes.

@@ -145,6 +145,23 @@ fn views_are_metadata_and_broken_ones_are_told() {
 }
 
 #[test]
+fn buckets_whose_name_something_else_has_are_left_out_and_the_rest_is_dumped() {
+    let buckets = collection("d", "system.buckets.t", r#"{"timeseries":{"timeField":"t"}}"#);
+    let plain = collection("d", "t", "{}");
+    let of_plain = plan_of(&[buckets.clone(), plain], &[], None);
+    let of_view =
+        plan_of(std::slice::from_ref(&buckets), &[r#"{"_id":"d.t","viewOn":"c","pipeline":[]}"#], None);
+    for (plan, kind) in [(of_plain, Kind::Collection), (of_view, Kind::View)] {
+        assert_eq!(names(&plan), ["d.t"]);
+        assert_eq!(plan.entries[0].part.namespace.kind, kind);
+        assert_eq!(left_out(&plan), [("d.system.buckets.t", Why::NameTaken)]);
+    }
+    let numbered = [(uuid(1), &buckets), (uuid(2), &buckets)];
+    let twice = plan(&Inventory { collections: numbered.to_vec(), ..Inventory::default() });
+    assert!(matches!(twice, Err(PlanError::TwoOfOneName { .. })), "{twice:?}");
+}
+
+#[test]
 fn a_time_series_collection_has_its_own_name_and_its_buckets_documents() {
     let mut buckets = collection(
         "d",

@@ -62,8 +62,7 @@ impl<R: Read> ArchiveReader<R> {
         while !self.window.takes(&TERMINATOR)? {
             let document = self.window.document(MAX_BSON_BYTES)?;
             let described = describe(&place, document);
-            let added = described.and_then(|(namespace, text_bytes)| {
-                self.contents.count(text_bytes)?;
+            let added = described.and_then(|namespace| {
                 match namespace {
                     None => self.streams.promise_oplog()?,
                     Some(namespace) => {
@@ -165,14 +164,13 @@ impl From<Problem> for Wrong {
     }
 }
 
-/// The namespace of an entry of the contents, or none for the oplog; and how long its metadata is.
-fn describe(place: &str, entry: Doc<'_>) -> Result<(Option<Namespace>, usize), Wrong> {
+/// The namespace of an entry of the contents, or none for the oplog.
+fn describe(place: &str, entry: Doc<'_>) -> Result<Option<Namespace>, Wrong> {
     let entry = read_entry(entry)?;
     if (entry.database, entry.collection) == OPLOG {
-        return Ok((None, 0));
+        return Ok(None);
     }
-    let namespace = named(place, &entry).map_err(Wrong::Said)?;
-    Ok((Some(namespace), entry.metadata.len()))
+    named(place, &entry).map(Some).map_err(Wrong::Said)
 }
 
 fn named(place: &str, entry: &ContentsEntry<'_>) -> Result<Namespace, DumpError> {

@@ -156,7 +156,7 @@ fn describe(
     let place = folder.place_of(base);
     let metadata = match &files.metadata {
         None => None,
-        Some(file) => Some(read_metadata(folder, file, contents)?),
+        Some(file) => Some(read_metadata(folder, file)?),
     };
     let inside = metadata.as_ref().and_then(|it| it.collection.as_deref());
     let collection = true_name(base, inside).map_err(|problem| DumpError::layout(&place, problem))?;
@@ -204,11 +204,9 @@ fn true_name(base: &str, inside: Option<&str>) -> Result<String, String> {
     }
 }
 
-fn read_metadata(folder: &Folder, file: &str, contents: &mut Contents) -> Result<Metadata, DumpError> {
-    let place = folder.place_of(file);
+fn read_metadata(folder: &Folder, file: &str) -> Result<Metadata, DumpError> {
     let text = read_text(folder, file)?;
-    contents.count(text.len()).map_err(|problem| DumpError::layout(&place, problem.to_string()))?;
-    Metadata::parse(&text).map_err(|source| DumpError::Metadata { place, source })
+    Metadata::parse(&text).map_err(|source| DumpError::Metadata { place: folder.place_of(file), source })
 }
 
 fn read_versions(root: &Folder, layout: &Layout) -> Result<Versions, DumpError> {

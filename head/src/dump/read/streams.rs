@@ -23,7 +23,7 @@ enum State {
 #[derive(Debug)]
 struct Stream {
     state: State,
-    is_view: bool,
+    kind: Kind,
 }
 
 /// All collections of an archive.
@@ -45,14 +45,14 @@ impl Streams {
     /// Expects the blocks of a namespace.
     pub(super) fn promise(&mut self, namespace: &Namespace) {
         let name = (namespace.database.clone(), namespace.collection.clone());
-        self.streams.insert(name, Stream { state: State::Promised, is_view: namespace.kind == Kind::View });
+        self.streams.insert(name, Stream { state: State::Promised, kind: namespace.kind });
     }
 
     /// Expects the oplog.
     pub(super) fn promise_oplog(&mut self) -> Result<(), Problem> {
         let (database, collection) = OPLOG;
         let name = (database.to_owned(), collection.to_owned());
-        match self.streams.insert(name, Stream { state: State::Promised, is_view: false }) {
+        match self.streams.insert(name, Stream { state: State::Promised, kind: Kind::Collection }) {
             None => Ok(()),
             Some(_) => Err(Problem::Twice { namespace: "the oplog".to_owned() }),
         }
@@ -84,7 +84,9 @@ impl Streams {
     pub(super) fn documents(&mut self, header: &BlockHeader, documents: &[u8]) -> Result<(), Problem> {
         let namespace = || shown(&header.database, &header.collection);
         match self.named(&header.database, &header.collection) {
-            Some(Stream { is_view: true, .. }) => Err(Problem::ViewWithDocuments { namespace: namespace() }),
+            Some(Stream { kind: Kind::View, .. }) => {
+                Err(Problem::ViewWithDocuments { namespace: namespace() })
+            }
             Some(Stream { state: State::Open(digest), .. }) => {
                 digest.update(documents);
                 Ok(())
@@ -94,7 +96,7 @@ impl Streams {
     }
 
     pub(super) fn is_view(&mut self, header: &BlockHeader) -> bool {
-        self.named(&header.database, &header.collection).is_some_and(|it| it.is_view)
+        self.named(&header.database, &header.collection).is_some_and(|it| it.kind == Kind::View)
     }
 
     /// At the end of the archive, every collection must have ended.
@@ -112,11 +114,10 @@ impl Streams {
     /// have it.
     fn named(&mut self, database: &str, collection: &str) -> Option<&mut Stream> {
         let mut name = (database.to_owned(), collection.to_owned());
-        if let Some(of_buckets) = collection.strip_prefix(BUCKETS)
-            && !self.streams.contains_key(&name)
-        {
-            name.1 = of_buckets.to_owned();
+        if self.streams.contains_key(&name) {
+            return self.streams.get_mut(&name);
         }
-        self.streams.get_mut(&name)
+        name.1 = collection.strip_prefix(BUCKETS)?.to_owned();
+        self.streams.get_mut(&name).filter(|stream| stream.kind == Kind::TimeSeries)
     }
 }

@@ -8,7 +8,10 @@ pub(super) type Seen<R> = io::Chain<Cursor<Vec<u8>>, R>;
 
 /// A stream that is unpacked, or does not need to be.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "one for each file that is read")]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "one for each file that is read; how large depends on features of flate2"
+)]
 pub(super) enum Unpacked<R: Read> {
     Plain(Seen<R>),
     // Several packed streams one after another are one: that is how some tools write in parallel.

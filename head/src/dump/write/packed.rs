@@ -15,7 +15,10 @@ pub enum Compression {
 
 /// A stream that packs what is written, or does not.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "one for each file that is written")]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "one for each file that is written; how large depends on features of flate2"
+)]
 pub(super) enum Packed<W: Write> {
     Plain(W),
     Gzip(GzEncoder<W>),

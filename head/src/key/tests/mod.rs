@@ -2,6 +2,7 @@
 
 mod bytes;
 mod captured;
+mod giants;
 mod hostile;
 mod numbers;
 mod values;

@@ -146,6 +146,20 @@ proptest! {
     }
 
     #[test]
+    fn a_settled_patch_does_to_its_document_what_the_patch_does(
+        below in below(), steps in vec(step(true), 0..12),
+    ) {
+        let patch = composed(&steps, &mut Vec::new());
+        let (mut expected, mut found, mut left) = (Vec::new(), Vec::new(), Vec::new());
+        let document = folded(below.as_deref(), &patch, &mut expected);
+        let doc = below.as_deref().map(|below| Doc::new(below).unwrap());
+        let settled = Folder::new().settle(doc, &patch, &mut found);
+        prop_assert_eq!(folded(below.as_deref(), &settled, &mut left), document);
+        prop_assert_eq!((found, left), (expected, Vec::new()));
+        prop_assert_eq!(settled.waiting(), Waiting::default());
+    }
+
+    #[test]
     fn composition_is_associative_to_the_byte(
         one in vec(step(false), 0..5), two in vec(step(false), 0..5), three in vec(step(false), 0..5),
     ) {

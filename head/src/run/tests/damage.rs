@@ -1,7 +1,7 @@
 //! Blocks that are what somebody wrote, and no sound part of a run: an error, or items in order; never a panic.
 
 use super::*;
-use tidemark_blockstore::{BlockRef, encode_node};
+use tidemark_blockstore::{Block, BlockRef, encode_node};
 
 /// Puts another block in place of the one at the end of `path` (from the top), under its right name, and nodes
 /// above it that name it. Returns the top.
@@ -158,4 +158,36 @@ fn after_an_error_a_cursor_is_at_its_end() {
     }
     assert!(cursor.advance().is_err());
     assert!(!cursor.advance().unwrap() && cursor.current().is_none());
+}
+
+/// A session that notes how many bytes were asked for at once, at most.
+struct Noted<'s>(&'s Session, std::sync::Mutex<usize>);
+
+impl Source for Noted<'_> {
+    fn read(&self, ids: &[BlockId]) -> Vec<tidemark_blockstore::Result<Block>> {
+        let found = self.0.read(ids);
+        let bytes: usize = found.iter().flatten().map(|block| block.bytes().len()).sum();
+        let mut most = self.1.lock().unwrap();
+        *most = bytes.max(*most);
+        found
+    }
+}
+
+#[test]
+fn of_a_large_item_with_pieces_that_are_far_too_long_few_are_read() {
+    let store = store();
+    let session = store.session(&[]).unwrap();
+    let (_, document) = numbered(1, &noise(1, 300 << 10));
+    let pieces: Vec<BlockId> =
+        (0..64).map(|n| session.put(&[BlockRef::leaf(&vec![n; 4 << 20])]).unwrap()[0]).collect();
+    let lengths = large::Lengths { key: 0, head: 0, contents: document.len() };
+    let large = large::Large { own_children: 0, lengths, inline: &[] };
+    let top = session.put(&[BlockRef::node(&large.encode(RunKind::Base, &pieces).unwrap())]).unwrap()[0];
+    let plain_bytes = document.len() as u64;
+    let run = Run { kind: RunKind::Base, top, items: 1, plain_bytes, first: None, last: None };
+    let noted = Noted(&session, std::sync::Mutex::new(0));
+    let error = RunReader::open(&noted, &run).cursor(KeyRange::ALL).advance().unwrap_err();
+    assert!(matches!(error, RunError::Damaged { problem: Problem::Count { .. }, .. }), "{error}");
+    let most = *noted.1.lock().unwrap();
+    assert!(most <= 5 * (4 << 20), "{most} bytes were read at once");
 }

@@ -111,3 +111,37 @@ fn a_file_stored_again_in_chunks_shares_most_of_its_contents() {
     let percent = fresh * 100 / content.len();
     assert!(percent < 40, "{percent} % of a file stored again are new");
 }
+
+/// Bytes in the leaves of a base that are not among the known blocks.
+fn bytes_in_new_leaves(session: &Session, run: &Run, known: &BTreeSet<BlockId>) -> u64 {
+    let fresh = blocks(session, run).into_keys().filter(|id| !known.contains(id));
+    let block = |id| session.read(&[id]).remove(0).unwrap();
+    let leaves = fresh.map(block).filter(|block| block.kind() == BlockKind::Leaf);
+    leaves.map(|leaf| leaf.bytes().len() as u64).sum()
+}
+
+#[test]
+fn what_another_run_does_not_have_is_what_lies_in_its_new_leaves() {
+    let store = store();
+    let session = store.session(&[]).unwrap();
+    let all = items();
+    let of = |range: std::ops::Range<usize>| -> Items {
+        all.iter().take(range.end).skip(range.start).map(|(key, item)| (key.clone(), item.clone())).collect()
+    };
+    let mut changed = all.clone();
+    (0..5).for_each(|n| replace(&mut changed, n * 3999, 900));
+    // Of one leaf, two levels and three; with the same beginning, the same end, and nothing in common.
+    let versions = [all.clone(), changed, of(0..1), of(0..300), of(0..19_000), of(1000..20_000), of(10..11)];
+    let runs: Vec<Run> =
+        versions.iter().map(|items| write(&session, RunKind::Base, items).unwrap()).collect();
+    let mut shared = 0;
+    for run in &runs {
+        for other in &runs {
+            let known = blocks(&session, other).into_keys().collect();
+            let bytes = bytes_not_in(&session, run, other).unwrap();
+            assert_eq!(bytes, bytes_in_new_leaves(&session, run, &known));
+            shared += u32::from(bytes > 0 && bytes < run.plain_bytes / 10);
+        }
+    }
+    assert!(shared >= 4, "{shared} pairs share much and not all");
+}

@@ -1,0 +1,75 @@
+//! Reading stored slices on from where a state stands.
+//!
+//! Called by whoever brings a head up to date, and by forks. It reads, checks that the slices go on from what
+//! the state has taken in, and hands the entries on; applying them, and flushing in between, is the caller's.
+
+use crate::error::{HeadError, Result};
+use crate::state::{Position, is_lower};
+use tidemark_base::bson::Doc;
+use tidemark_base::{OpTime, Timestamp};
+use tidemark_oplog::slice::{Digest, Link, optime};
+use tidemark_oplog::store::{SliceStore, StoreError, Tip};
+
+/// Takes entries, and the end of their slice if they reach it.
+pub type Each<'e> = &'e mut dyn FnMut(&[Doc<'_>], Option<Link>) -> Result<()>;
+
+/// Hands on the entries of the line up to the tip, as far as `until`, inclusive, slice by slice. `position` is
+/// where the state has come to; entries of the first slice may have been applied before, and are passed over when
+/// they are applied again.
+///
+/// # Errors
+/// [`HeadError::Fork`] if the slices do not go on from there; [`HeadError::Oplog`] if they are not all
+/// there, or damaged; what `each` returns.
+pub fn follow(
+    slices: &SliceStore,
+    tip: &Tip,
+    position: Position,
+    until: Timestamp,
+    each: Each<'_>,
+) -> Result<()> {
+    let Position { at, taken_in } = position;
+    let from = taken_in.map(|link| link.at.ts);
+    let to = until.min(tip.link.at.ts);
+    let line = slices.line(tip, from, to)?;
+    let begin = match line.first() {
+        Some(first) => first.header.previous,
+        // What is asked for may have expired, and only later slices be left.
+        None => slices.line_start(tip)?,
+    };
+    if taken_in.is_none() && begin.at.ts > at.ts && to > at.ts {
+        let why = format!("it begins after {}", begin.at);
+        return Err(StoreError::NotCovered { chain: tip.chain, from: at.ts, to, why }.into());
+    }
+    let mut plain = Vec::new();
+    for (number, stored) in line.into_iter().enumerate() {
+        if let Some(from) = taken_in.filter(|from| number == 0 && !goes_on(*from, stored.header.previous)) {
+            return Err(HeadError::Fork { expected: from.at, found: stored.header.previous.at });
+        }
+        let entries: Vec<Doc<'_>> = slices.read(&stored, &mut plain)?.iter().collect();
+        let mut wanted = entries.len();
+        if stored.header.last.ts > until {
+            wanted = 0;
+            for entry in &entries {
+                if optime(*entry)?.ts > until {
+                    break;
+                }
+                wanted += 1;
+            }
+        }
+        let end = (wanted == entries.len()).then(|| stored.header.end());
+        each(entries.get(..wanted).unwrap_or_default(), end)?;
+    }
+    Ok(())
+}
+
+/// Whether slices that go on from `previous` go on from where a state has come to. A copy knows its position,
+/// but no slice that ends there: slices reach back to it, and say of its term what they know.
+fn goes_on(from: Link, previous: Link) -> bool {
+    if from.digest != Digest::NONE {
+        return previous == from;
+    }
+    let is_same_term = previous.at.term == from.at.term;
+    let is_unknown = [previous.at.term, from.at.term].contains(&OpTime::NO_TERM);
+    let is_before = previous.at.ts < from.at.ts && !is_lower(from.at, previous.at);
+    is_same_term || is_unknown || is_before
+}

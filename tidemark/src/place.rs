@@ -1,0 +1,60 @@
+//! Where commands work: the store's folder, and a head in it.
+
+use crate::output::Output;
+use clap::Args;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tidemark_blockstore::{LocalBackend, Store};
+use tidemark_head::HeadError;
+use tidemark_head::head::HeadName;
+
+/// The group of all heads that are made by hand.
+pub(crate) const GROUP: &str = "local";
+
+/// Which store.
+#[derive(Debug, Args)]
+pub(crate) struct StoreArg {
+    /// The store's folder
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) store: PathBuf,
+}
+
+/// Which head.
+#[derive(Debug, Args)]
+pub(crate) struct HeadArg {
+    #[command(flatten)]
+    pub(crate) store: StoreArg,
+    /// The head's name, for instance that of the replica set
+    #[arg(long, value_parser = name)]
+    pub(crate) name: HeadName,
+}
+
+fn name(text: &str) -> Result<HeadName, HeadError> {
+    HeadName::new(GROUP, text)
+}
+
+/// Opens a store, and tells what was wrong with it and put right.
+pub(crate) fn open(folder: &Path, out: Output) -> anyhow::Result<Store> {
+    let backend = LocalBackend::open(folder)?;
+    for healed in backend.healed() {
+        out.note(&healed.to_string());
+    }
+    Ok(Store::new(Arc::new(backend)))
+}
+
+impl StoreArg {
+    pub(crate) fn open(&self, out: Output) -> anyhow::Result<Store> {
+        open(&self.store, out)
+    }
+}
+
+impl HeadArg {
+    pub(crate) fn open(&self, out: Output) -> anyhow::Result<Store> {
+        self.store.open(out)
+    }
+}
+
+/// The name of a head without its group: how users call it.
+pub(crate) fn short(name: &HeadName) -> &str {
+    name.prefix().rsplit('/').next().unwrap_or_default()
+}
