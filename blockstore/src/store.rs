@@ -8,6 +8,7 @@ use crate::codec::{self, Block};
 use crate::error::{Error, Result};
 use crate::ids::SessionId;
 use crate::observer::Others;
+use crate::record::Header;
 use crate::session::Session;
 use crate::state::blocks::BlockRow;
 use crate::state::{blocks, refs, sessions};
@@ -21,6 +22,8 @@ const LOOKUPS: usize = 4;
 
 /// How many blocks of a `get` one thread looks up, reads and decompresses at once.
 const GET_PART: usize = 8;
+/// Most bytes of blocks, as they are stored, that are read at once.
+const MAX_ROW_BYTES: u32 = 1 << 20;
 
 /// An open blockstore.
 #[derive(Clone)]
@@ -80,11 +83,40 @@ impl Store {
     }
 
     fn get_part(&self, ids: &[BlockId]) -> Vec<Result<Block>> {
+        if let Some(blocks) = self.get_row(ids) {
+            return blocks;
+        }
         match self.locate(ids) {
             Ok(rows) => ids.iter().zip(rows).map(|(id, row)| self.fetch(*id, row, LOOKUPS)).collect(),
             // Errors cannot be cloned: each block meets its own.
             Err(_) => ids.iter().map(|id| self.get_one(*id)).collect(),
         }
+    }
+
+    /// Blocks that lie one behind the other, as they were put: the index is asked for the ends, and one read has
+    /// them all. None if they do not lie so, or anything is wrong with them: then each is asked for by itself.
+    fn get_row(&self, ids: &[BlockId]) -> Option<Vec<Result<Block>>> {
+        let [first, .., last] = ids else { return None };
+        let rows = self.locate(&[*first, *last]).ok()?;
+        let [Some(first), Some(last)] = rows.as_slice() else { return None };
+        let mut place = first.place;
+        let end = u64::from(last.place.offset) + u64::from(last.record_len());
+        let len = u32::try_from(end.checked_sub(place.offset.into())?).ok()?;
+        if last.place.pack != place.pack || len > MAX_ROW_BYTES {
+            return None;
+        }
+        let bytes = self.backend.read_pack(place.pack, place.offset, len).ok()??;
+        let mut rest = bytes.as_slice();
+        let mut blocks = Vec::with_capacity(ids.len());
+        for id in ids {
+            let header = Header::decode(rest).ok().filter(|header| header.id == *id)?;
+            let (record, behind) = rest.split_at_checked(usize::try_from(header.record_len()).ok()?)?;
+            blocks.push(Ok(codec::decode(*id, place, record).ok()?));
+            place.offset = place.offset.checked_add(u32::try_from(record.len()).ok()?)?;
+            rest = behind;
+        }
+        buffers::give(bytes);
+        Some(blocks)
     }
 
     /// Reads one block.

@@ -121,7 +121,7 @@ pub enum HeadError {
         name: String,
     },
     /// The head is there already.
-    #[error("head '{name}' exists: choose another name, or delete it first")]
+    #[error("head '{name}' exists: choose another name")]
     HeadExists {
         /// Its ref.
         name: String,

@@ -26,7 +26,8 @@ use tidemark_testkit::generate::orders::Orders;
 const BATCH_BYTES: usize = 32 << 20;
 /// How many blocks are asked for at once: what a reader with 2 MiB to spend would.
 const READ_BLOCKS: usize = 64;
-/// How often the survivors are copied: the middle one counts.
+/// How often the survivors are copied: disks that slow down after some gigabytes make one copy twice as fast as
+/// another, so it is all of them together that count.
 const COPIES: usize = 3;
 
 fn main() {
@@ -183,10 +184,12 @@ fn collection(count: usize) {
     let before = folder_bytes(dir.path());
     let survivors = survivors(&store);
     let packs = dir.path().join("store/packs");
-    let mut copies: Vec<f64> = (0..COPIES).map(|_| copy_bare(&packs, &survivors)).collect();
-    copies.sort_by(f64::total_cmp);
-    let copy = copies[COPIES / 2];
-    write_back();
+    // Kept until the collection is done: that writes to fresh places on the disk, too.
+    let copied = tempfile::tempdir().unwrap();
+    let to = |n: usize| copied.path().join(n.to_string());
+    let copies: Vec<f64> = (0..COPIES).map(|n| copy_bare(&packs, &survivors, &to(n))).collect();
+    let copy = copies.iter().sum::<f64>() / COPIES as f64;
+    start_cold(dir.path());
     reset_peak_rss();
     let mut gc = Stopwatch::default();
     let stages = Stages::new();
@@ -366,18 +369,26 @@ fn survivors(store: &Store) -> HashMap<BlockId, ()> {
     kept
 }
 
-/// Waits until the kernel has written what it holds: nobody shall wait for what others have left behind.
-fn write_back() {
-    assert!(std::process::Command::new("sync").status().unwrap().success());
+/// Lets the kernel write and forget what it holds of the files in a folder: nobody shall wait for what others have
+/// left behind, or find there what others have read.
+fn start_cold(folder: &Path) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            start_cold(&path);
+            continue;
+        }
+        let file = File::open(path).unwrap();
+        file.sync_all().unwrap();
+        rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).unwrap();
+    }
 }
 
 /// The seconds of the least that moving the survivors can cost: read each record, write it to one file, sync.
-fn copy_bare(packs: &Path, survivors: &HashMap<BlockId, ()>) -> f64 {
-    write_back();
-    let to = packs.with_file_name("copy");
+fn copy_bare(packs: &Path, survivors: &HashMap<BlockId, ()>, to: &Path) -> f64 {
+    start_cold(packs);
     let mut watch = Stopwatch::default();
-    watch.time(|| copy_to(packs, survivors, &to));
-    std::fs::remove_file(to).unwrap();
+    watch.time(|| copy_to(packs, survivors, to));
     watch.secs()
 }
 

@@ -108,6 +108,7 @@ pub(crate) fn run(args: &ExportArgs, out: Output) -> Result<Exit> {
     let plan = export::plan(fork.state(), fork.session(), &chosen, args.ns.is_empty())?;
     require_all(&args.ns, &plan)?;
     let left_out = left_out(&plan, out);
+    warn_of_line_breaks(&plan, out);
     let mut writing = Writing {
         args,
         fork: &fork,
@@ -227,6 +228,20 @@ fn left_out(plan: &Plan, out: Output) -> Vec<Missing> {
         missing.push(Missing { namespace: it.namespace.clone(), why });
     }
     missing
+}
+
+/// mongorestore passes over collections whose names hold a line break, and does not say so (seen with 100.8.0).
+fn warn_of_line_breaks(plan: &Plan, out: Output) {
+    for entry in &plan.entries {
+        let namespace = &entry.part.namespace;
+        if namespace.collection.contains('\n') {
+            out.note(&format!(
+                "mongorestore passes over {} without a word, because of the line break in its name: restore it under \
+                 another name",
+                namespace.shown()
+            ));
+        }
+    }
 }
 
 /// A writer whose documents are counted as they go by.

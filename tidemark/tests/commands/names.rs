@@ -42,6 +42,7 @@ fn names_ids_and_documents_are_escaped_wherever_they_are_shown() {
         let out = place.path(output);
         let exported = say(&["export", "--out", &out]).code(0);
         is_quiet(&exported);
+        assert!(exported.stderr.contains("mongorestore passes over app.a"), "{}", exported.stderr);
         let got = say(&["get", "--ns", &namespace, "--id", &id]).code(0);
         is_quiet(&got);
         let document = if output == "json" { got.json()["document"].clone() } else { got.json() };
