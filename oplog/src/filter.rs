@@ -149,19 +149,12 @@ impl Filter {
     /// What is to be done about a command.
     #[must_use]
     pub fn command(&self, entry: &CommandEntry<'_>) -> Scope {
-        let kept = match entry.command {
-            Command::Rename { from, to, .. } => return self.rename(from, to),
-            Command::DropDatabase => self.keeps_any_of(entry.database),
-            Command::Create { name, .. }
-            | Command::Drop { name }
-            | Command::ConvertToCapped { name, .. }
-            | Command::EmptyCapped { name }
-            | Command::CollMod { name, .. }
-            | Command::CreateIndex { name, .. }
-            | Command::StartIndexBuild { name }
-            | Command::CommitIndexBuild { name, .. }
-            | Command::AbortIndexBuild { name, .. }
-            | Command::DropIndexes { name, .. } => self.keeps_collection(entry.database, name),
+        if let Command::Rename { from, to, .. } = entry.command {
+            return self.rename(from, to);
+        }
+        let kept = match entry.target() {
+            (database, Some(name)) => self.keeps_collection(database, name),
+            (database, None) => self.keeps_any_of(database),
         };
         if kept { Scope::Keep } else { Scope::Skip }
     }

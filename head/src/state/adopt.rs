@@ -36,20 +36,8 @@ impl State {
         if let Command::Rename { to, drop_target: DropTarget::Uuid(target), .. } = entry.command {
             self.adopt(target, to.database(), to.collection(), waiting);
         }
-        let Some(uuid) = entry.uuid else { return };
-        match entry.command {
-            Command::DropDatabase => {}
-            Command::Rename { from, .. } => self.adopt(uuid, from.database(), from.collection(), waiting),
-            Command::Create { name, .. }
-            | Command::Drop { name }
-            | Command::ConvertToCapped { name, .. }
-            | Command::EmptyCapped { name }
-            | Command::CollMod { name, .. }
-            | Command::CreateIndex { name, .. }
-            | Command::StartIndexBuild { name }
-            | Command::CommitIndexBuild { name, .. }
-            | Command::AbortIndexBuild { name, .. }
-            | Command::DropIndexes { name, .. } => self.adopt(uuid, entry.database, name, waiting),
+        if let (Some(uuid), (database, Some(name))) = (entry.uuid, entry.target()) {
+            self.adopt(uuid, database, name, waiting);
         }
     }
 

@@ -76,18 +76,8 @@ impl State {
 
 /// What a command is about, for messages.
 fn about(entry: &CommandEntry<'_>) -> String {
-    match entry.command {
-        Command::DropDatabase => entry.database.to_owned(),
-        Command::Rename { from, .. } => from.full().to_owned(),
-        Command::Create { name, .. }
-        | Command::Drop { name }
-        | Command::ConvertToCapped { name, .. }
-        | Command::EmptyCapped { name }
-        | Command::CollMod { name, .. }
-        | Command::CreateIndex { name, .. }
-        | Command::StartIndexBuild { name }
-        | Command::CommitIndexBuild { name, .. }
-        | Command::AbortIndexBuild { name, .. }
-        | Command::DropIndexes { name, .. } => format!("{}.{name}", entry.database),
+    match entry.target() {
+        (database, Some(name)) => format!("{database}.{name}"),
+        (database, None) => database.to_owned(),
     }
 }

@@ -239,6 +239,29 @@ pub enum Command<'a> {
     },
 }
 
+impl<'a> CommandEntry<'a> {
+    /// The database, and the collection that the command is about: none if it is about all of them; of a rename
+    /// the one before.
+    #[must_use]
+    pub fn target(&self) -> (&'a str, Option<&'a str>) {
+        let name = match self.command {
+            Command::DropDatabase => return (self.database, None),
+            Command::Rename { from, .. } => return (from.database(), Some(from.collection())),
+            Command::Create { name, .. }
+            | Command::Drop { name }
+            | Command::ConvertToCapped { name, .. }
+            | Command::EmptyCapped { name }
+            | Command::CollMod { name, .. }
+            | Command::CreateIndex { name, .. }
+            | Command::StartIndexBuild { name }
+            | Command::CommitIndexBuild { name, .. }
+            | Command::AbortIndexBuild { name, .. }
+            | Command::DropIndexes { name, .. } => name,
+        };
+        (self.database, Some(name))
+    }
+}
+
 /// What a rename replaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DropTarget {
