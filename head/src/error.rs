@@ -135,7 +135,9 @@ pub enum HeadError {
         id: u64,
     },
     /// A name that cannot be part of a ref's.
-    #[error("'{name}' cannot be the name of a {what}: 1 to 120 letters, digits, '.', '_' or '-'")]
+    #[error(
+        "'{name}' cannot be the name of a {what}: 1 to 120 letters, digits, '.', '_' or '-', and no dot first"
+    )]
     BadName {
         /// Of what.
         what: &'static str,
@@ -194,7 +196,9 @@ pub enum HeadError {
     #[error(transparent)]
     Oplog(#[from] StoreError),
     /// A point in time after all that is known.
-    #[error("nothing is known of {asked}: the oplog ends at {last}")]
+    #[error(
+        "nothing is known of {asked}: the oplog ends at {last}; choose an earlier time, or apply more of it"
+    )]
     TooLate {
         /// The point in time.
         asked: Timestamp,
@@ -202,7 +206,9 @@ pub enum HeadError {
         last: OpTime,
     },
     /// A point in time before everything that is kept.
-    #[error("{asked} cannot be restored: the oldest state that is kept is that of {oldest}")]
+    #[error(
+        "{asked} cannot be restored: the oldest state that is kept is that of {oldest}; choose a later time"
+    )]
     TooEarly {
         /// The point in time.
         asked: Timestamp,
@@ -211,7 +217,8 @@ pub enum HeadError {
     },
     /// A point in time between states that are kept, without the entries that lead there.
     #[error(
-        "{asked} cannot be restored: no entries are kept after {after}, though a later state is, of {until}"
+        "{asked} cannot be restored: no entries are kept after {after}, though a later state is, of {until}; \
+         choose one of the two"
     )]
     NoEntries {
         /// The point in time.
@@ -239,7 +246,7 @@ pub enum HeadError {
         name: String,
     },
     /// A position is given to a state that has one.
-    #[error("the state stands at {at} already: it cannot be said to stand at {asked}")]
+    #[error("the state stands at {at} already: it cannot be said to stand at {asked}; leave that out")]
     HasPosition {
         /// Where it stands.
         at: OpTime,
