@@ -86,9 +86,9 @@ fn ids_at(store: &Store, secs: u32) -> Result<Vec<i32>, HeadError> {
 #[test]
 fn after_going_back_the_log_goes_on_from_there_and_what_it_held_behind_is_left() {
     let (store, mut head) = head();
-    head.snapshot(UnixMillis(0)).unwrap();
+    head.snapshot(&UnixMillis(0)).unwrap();
     go_on(&mut head, &[11, 12], 1);
-    let (kept, _) = head.snapshot(UnixMillis(0)).unwrap();
+    let (kept, _) = head.snapshot(&UnixMillis(0)).unwrap();
     go_on(&mut head, &[13, 15], 1);
     head.rewind(kept).unwrap();
     let error = ids_at(&store, 13).unwrap_err();
@@ -108,7 +108,7 @@ fn after_going_back_the_log_goes_on_from_there_and_what_it_held_behind_is_left()
 #[test]
 fn going_back_to_a_copy_reads_the_log_from_its_beginning_again() {
     let (store, mut head) = head();
-    let (copy, _) = head.snapshot(UnixMillis(0)).unwrap();
+    let (copy, _) = head.snapshot(&UnixMillis(0)).unwrap();
     go_on(&mut head, &[11], 1);
     head.rewind(copy).unwrap();
     go_on(&mut head, &[12], 2);
@@ -121,9 +121,9 @@ fn going_back_to_a_copy_reads_the_log_from_its_beginning_again() {
 #[test]
 fn a_head_does_not_go_back_to_a_branch_that_it_left() {
     let (store, mut head) = head();
-    let (first, _) = head.snapshot(UnixMillis(0)).unwrap();
+    let (first, _) = head.snapshot(&UnixMillis(0)).unwrap();
     go_on(&mut head, &[12, 15, 20], 1);
-    let (left, _) = head.snapshot(UnixMillis(0)).unwrap();
+    let (left, _) = head.snapshot(&UnixMillis(0)).unwrap();
     head.rewind(first).unwrap();
     go_on(&mut head, &[14], 2);
     let error = head.rewind(left).unwrap_err();
@@ -137,7 +137,7 @@ fn a_head_does_not_go_back_to_a_branch_that_it_left() {
 fn a_time_between_the_end_of_the_log_and_a_later_root_is_refused() {
     let (store, mut head) = head();
     go_on(&mut head, &[12, 15], 1);
-    head.snapshot(UnixMillis(0)).unwrap();
+    head.snapshot(&UnixMillis(0)).unwrap();
     let later = [insert(18, 1), insert(30, 1)];
     head.apply(&later.each_ref().map(|entry| Doc::new(entry).unwrap())).unwrap();
     head.flush().unwrap();
@@ -154,7 +154,7 @@ fn after_going_back_into_a_slice_its_entries_may_come_again_in_others() {
     go_on(&mut head, &[11, 12], 1);
     let within = [insert(13, 1), insert(14, 1)];
     head.apply(&within.each_ref().map(|entry| Doc::new(entry).unwrap())).unwrap();
-    let (kept, _) = head.snapshot(UnixMillis(0)).unwrap();
+    let (kept, _) = head.snapshot(&UnixMillis(0)).unwrap();
     head.rewind(kept).unwrap();
     go_on(&mut head, &[13], 1);
     assert_eq!(head.at().ts, ts(14));

@@ -101,7 +101,7 @@ fn a_fork_stands_where_it_was_asked_to_whatever_root_is_nearest() {
     let roots = [(10, 1), (13, 2), (17, 3)];
     for (secs, number) in roots {
         follow_to(&mut head, ts(secs));
-        assert_eq!(head.snapshot(UnixMillis(0)).unwrap().0, number);
+        assert_eq!(head.snapshot(&UnixMillis(0)).unwrap().0, number);
     }
     let root = head.root();
     for secs in 10..20 {
@@ -133,9 +133,9 @@ fn what_is_not_kept_is_refused_with_the_border() {
 fn a_dead_branch_is_never_begun_at() {
     let (store, mut head) = head();
     append(&store, 11..15);
-    let (first, _) = head.snapshot(UnixMillis(0)).unwrap();
+    let (first, _) = head.snapshot(&UnixMillis(0)).unwrap();
     follow_to(&mut head, ts(13));
-    head.snapshot(UnixMillis(0)).unwrap();
+    head.snapshot(&UnixMillis(0)).unwrap();
     head.rewind(first).unwrap();
     // The oplog goes on from there, as the source has it now.
     assert!(matches!(at(&store, ts(13)), Err(HeadError::TooLate { last, .. }) if last == optime(10)));
@@ -149,7 +149,7 @@ fn a_dead_branch_is_never_begun_at() {
 #[test]
 fn entries_that_are_gone_are_missed() {
     let (store, mut head) = head();
-    head.snapshot(UnixMillis(0)).unwrap();
+    head.snapshot(&UnixMillis(0)).unwrap();
     append(&store, 11..13);
     append(&store, 13..15);
     follow_to(&mut head, ts(14));

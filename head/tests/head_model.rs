@@ -257,9 +257,9 @@ impl Rig {
                 self.head.apply(&entries[missing.saturating_sub(3)..]).unwrap();
             }
             // A copy that is not consistent is not kept.
-            Step::Snapshot if self.tolerant => assert!(self.head.snapshot(UnixMillis(0)).is_err()),
+            Step::Snapshot if self.tolerant => assert!(self.head.snapshot(&UnixMillis(0)).is_err()),
             Step::Snapshot => {
-                let (id, snapshot) = self.head.snapshot(UnixMillis(0)).unwrap();
+                let (id, snapshot) = self.head.snapshot(&UnixMillis(0)).unwrap();
                 self.snapshots.push((id, snapshot.at, self.documents.clone()));
             }
             Step::Rewind(number) => {

@@ -4,8 +4,10 @@
 
 use bson::{Document, doc};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use tidemark_base::bson::Doc;
-use tidemark_base::{CollectionUuid, ErrorKind, OpTime, SeededEntropy, Timestamp, UnixMillis};
+use tidemark_base::{Clock, CollectionUuid, ErrorKind, OpTime, SeededEntropy, Timestamp, UnixMillis};
 use tidemark_blockstore::{Depth, GcOptions, MemoryBackend, Quiet, Store};
 use tidemark_head::dump::{ArchiveReader, ArchiveWriter, Compression, Versions};
 use tidemark_head::head::{Head, HeadName, look_up};
@@ -77,6 +79,19 @@ fn documents(head: &Head) -> Vec<Vec<u8>> {
     found
 }
 
+/// A clock whose every reading is a millisecond later.
+struct Ticking(AtomicU64);
+
+impl Clock for Ticking {
+    fn now(&self) -> UnixMillis {
+        UnixMillis(self.0.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::from_millis(self.now().0)
+    }
+}
+
 fn clean(store: &Store) {
     store.collect(GcOptions::default(), &Quiet).unwrap();
     store.collect(GcOptions::default(), &Quiet).unwrap();
@@ -120,11 +135,11 @@ fn a_snapshot_outlives_what_comes_after_it_and_going_back_to_it_marks_the_branch
     let store = store();
     let mut head = head(&store, &doc! {}, None);
     apply(&mut head, &[insert(11, 500)]).unwrap();
-    let (first, taken) = head.snapshot(UnixMillis(1000)).unwrap();
+    let (first, taken) = head.snapshot(&UnixMillis(1000)).unwrap();
     assert_eq!((taken.at, taken.collections, taken.proven), (optime(11), 1, None));
     let before = documents(&head);
     apply(&mut head, &[delete(12, 500), delete(13, 1)]).unwrap();
-    let (second, taken) = head.snapshot(UnixMillis(2000)).unwrap();
+    let (second, taken) = head.snapshot(&UnixMillis(2000)).unwrap();
     assert!(taken.new_run_bytes < taken.run_bytes / 10, "{taken:?}");
     head.compact().unwrap();
     clean(&store);
@@ -143,7 +158,12 @@ fn a_snapshot_outlives_what_comes_after_it_and_going_back_to_it_marks_the_branch
     assert!(dead[1].1.proven.is_some());
     // The other branch has another term.
     apply(&mut head, &[insert(14, 700)]).unwrap();
-    assert_eq!(head.snapshot(UnixMillis(3000)).unwrap().0, 3, "numbers are not used again");
+    let clock = Ticking(AtomicU64::new(3000));
+    let (third, taken) = head.snapshot(&clock).unwrap();
+    assert_eq!(third, 3, "numbers are not used again");
+    let listed = snapshot::get(&store, &name(), third).unwrap();
+    assert_eq!(listed, taken);
+    assert_eq!((taken.taken, taken.took_ms), (UnixMillis(3000), 1));
 
     snapshot::delete(&store, &name(), second).unwrap();
     let gone = snapshot::get(&store, &name(), second);
@@ -155,7 +175,7 @@ fn a_snapshot_outlives_what_comes_after_it_and_going_back_to_it_marks_the_branch
 fn a_fork_of_a_snapshot_follows_the_log_and_leaves_no_trace() {
     let store = store();
     let mut head = head(&store, &doc! {}, None);
-    let (id, snapshot) = head.snapshot(UnixMillis(0)).unwrap();
+    let (id, snapshot) = head.snapshot(&UnixMillis(0)).unwrap();
     let session = store.session(&[&name().snapshot(id)]).unwrap();
     let mut fork = State::open(&session, snapshot.root).unwrap();
     let entries = [insert(11, 500), delete(12, 7)];
@@ -191,12 +211,12 @@ fn what_does_not_fit_is_told_with_its_place() {
 fn a_state_that_is_not_consistent_yet_is_neither_kept_nor_exported() {
     let store = store();
     let mut head = head(&store, &doc! {}, Some(Timestamp { secs: 12, ordinal: 1 }));
-    assert!(matches!(head.snapshot(UnixMillis(0)), Err(HeadError::Fuzzy { .. })));
+    assert!(matches!(head.snapshot(&UnixMillis(0)), Err(HeadError::Fuzzy { .. })));
     let plan = export::plan(head.state(), &store, &Filter::default(), false);
     assert!(matches!(plan, Err(HeadError::Fuzzy { .. })));
     // Tolerant up to there.
     apply(&mut head, &[insert(11, 5), delete(12, 999)]).unwrap();
-    head.snapshot(UnixMillis(0)).unwrap();
+    head.snapshot(&UnixMillis(0)).unwrap();
     head.compact().unwrap();
     assert!(head.take_divergences().is_empty());
     export::plan(head.state(), &store, &Filter::default(), false).unwrap();

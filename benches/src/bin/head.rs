@@ -54,7 +54,7 @@ fn life(orders: u64, entries: u64) -> Value {
     note("build_ratio", json!(bare.secs() / build.secs()));
     note("build_peak_rss_mib", json!(peak_rss_mib()));
     note("stored_mb_first", stored_mb(&folder));
-    note("first_snapshot_s", timed(|| head.snapshot(UnixMillis(0)).unwrap()));
+    note("first_snapshot_s", timed(|| head.snapshot(&UnixMillis(0)).unwrap()));
     reset_peak_rss();
     let (apply, read) = apply(&mut head, orders, entries);
     note("apply_s", json!(apply.secs()));
@@ -63,7 +63,7 @@ fn life(orders: u64, entries: u64) -> Value {
     note("flush_s", timed(|| head.flush().unwrap()));
     note("apply_peak_rss_mib", json!(peak_rss_mib()));
     note("stored_mb_after_flush", stored_mb(&folder));
-    note("second_snapshot_s", timed(|| head.snapshot(UnixMillis(0)).unwrap()));
+    note("second_snapshot_s", timed(|| head.snapshot(&UnixMillis(0)).unwrap()));
     reset_peak_rss();
     note("export_of_stack_s", timed(|| export(&head)));
     note("get_us", json!(gets(&head, orders)));

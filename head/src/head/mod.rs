@@ -20,7 +20,7 @@ use crate::snapshot::{self, Snapshot};
 use crate::state::State;
 use tidemark_base::bson::Doc;
 use tidemark_base::codec::{CodecError, CodecProblem};
-use tidemark_base::{BlockId, OpTime, UnixMillis};
+use tidemark_base::{BlockId, Clock, OpTime};
 use tidemark_blockstore::{Error, Expect, NewRef, RefChange, RefVersion, Session, Store};
 use tidemark_oplog::slice::Link;
 
@@ -191,30 +191,29 @@ impl Head {
         self.advance(&session, root, Vec::new())
     }
 
-    /// Flushes, and keeps the root as a snapshot. `now` is for people.
+    /// Flushes, and keeps the root as a snapshot. The clock is asked when it was taken and how long it took, both
+    /// for people.
     ///
     /// # Errors
     /// [`HeadError::Fuzzy`] if the state is not consistent yet; else as [`Self::flush`].
-    pub fn snapshot(&mut self, now: UnixMillis) -> Result<(u64, Snapshot)> {
+    pub fn snapshot(&mut self, clock: &dyn Clock) -> Result<(u64, Snapshot)> {
         self.state.require_consistent()?;
+        let (now, began) = (clock.now(), clock.monotonic());
         let before = snapshot::list(&self.store, &self.name)?;
         let previous = before.iter().rfind(|(_, snapshot)| !snapshot.is_dead_branch).map(|(_, it)| it.root);
         let session = self.session()?;
         let root = self.state.flush(&session)?;
-        let outcome = self.keep(&session, root, previous, now);
+        let stored = Snapshot::stored(&session, root, previous, now);
+        let took = clock.monotonic().saturating_sub(began);
+        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        let taken = stored.map(|it| Snapshot { took_ms, ..it });
+        let outcome = taken.and_then(|taken| self.keep(&session, root, taken));
         self.state.break_off_unless(outcome.is_ok());
         outcome
     }
 
     /// Keeps a root as a snapshot, and moves the head to it.
-    fn keep(
-        &mut self,
-        session: &Session,
-        root: BlockId,
-        previous: Option<BlockId>,
-        now: UnixMillis,
-    ) -> Result<(u64, Snapshot)> {
-        let taken = Snapshot::stored(session, root, previous, now)?;
+    fn keep(&mut self, session: &Session, root: BlockId, taken: Snapshot) -> Result<(u64, Snapshot)> {
         let id = self.holder.next_snapshot;
         let keep = RefChange {
             name: self.name.snapshot(id),

@@ -43,6 +43,7 @@ impl Snapshot {
             version: RefVersion(0),
             at: root.at,
             taken: now,
+            took_ms: 0,
             is_dead_branch: false,
             collections: entries.len() as u64,
             run_bytes: bytes_of(runs),

@@ -25,6 +25,8 @@ pub struct Snapshot {
     pub at: OpTime,
     /// When it was taken; for people.
     pub taken: UnixMillis,
+    /// How long that took, in milliseconds, up to the moment before its ref was set; for people.
+    pub took_ms: u64,
     /// The head went back to before it: the source may never have had this state.
     pub is_dead_branch: bool,
     /// How many collections it has.
@@ -71,6 +73,7 @@ impl Snapshot {
         out.put_u32(proven | if self.is_dead_branch { IS_DEAD_BRANCH } else { 0 });
         put_optime(self.at, &mut out);
         out.put_u64(self.taken.0);
+        out.put_u64(self.took_ms);
         put_diverged(self.diverged, &mut out);
         let Proven { documents, document_bytes, divergences } = self.proven.unwrap_or_default();
         for number in
@@ -101,6 +104,7 @@ impl Snapshot {
         }
         let at = optime(&mut reader)?;
         let taken = UnixMillis(reader.u64("time")?);
+        let took_ms = reader.u64("duration")?;
         let diverged = diverged(&mut reader)?;
         let [collections, run_bytes, new_run_bytes] =
             [reader.u64("collections")?, reader.u64("bytes of runs")?, reader.u64("bytes of new runs")?];
@@ -121,6 +125,7 @@ impl Snapshot {
             version,
             at,
             taken,
+            took_ms,
             is_dead_branch: flags & IS_DEAD_BRANCH != 0,
             collections,
             run_bytes,
@@ -145,6 +150,7 @@ mod tests {
             version,
             at: OpTime::NULL,
             taken: UnixMillis(5),
+            took_ms: 11,
             is_dead_branch: true,
             collections: 6,
             run_bytes: 7,

@@ -109,7 +109,7 @@ impl<'s> Rig<'s> {
             Step::Flush => drop(self.head().flush()?),
             Step::Compact => drop(self.head().compact()?),
             Step::Snapshot => {
-                self.head().snapshot(UnixMillis(0))?;
+                self.head().snapshot(&UnixMillis(0))?;
             }
             Step::Prove(id) => {
                 let proof = snapshot::prove(self.store(), &name(), *id)?;
@@ -225,7 +225,7 @@ fn try_late(head: &mut Head, late: Late) -> Result<(), HeadError> {
     match late {
         Late::Flush => head.flush().map(drop),
         Late::Compact => head.compact().map(drop),
-        Late::Snapshot => head.snapshot(UnixMillis(0)).map(drop),
+        Late::Snapshot => head.snapshot(&UnixMillis(0)).map(drop),
         Late::Rewind(id) => head.rewind(id),
     }
 }

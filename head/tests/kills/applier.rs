@@ -109,7 +109,7 @@ impl Applier {
     }
 
     fn keep(&self, head: &mut Head) -> Result<(), Failure> {
-        let (id, taken) = head.snapshot(UnixMillis(0))?;
+        let (id, taken) = head.snapshot(&UnixMillis(0))?;
         Line::Kept(id, taken.at.ts.secs).say();
         let kept = snapshot::list(&self.store, &name())?;
         for (id, _) in kept.iter().take(kept.len().saturating_sub(SNAPSHOTS)) {

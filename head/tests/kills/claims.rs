@@ -18,7 +18,7 @@ pub(crate) fn of_two_processes_that_claim_a_head_the_first_is_fenced_and_changes
     drop(LocalBackend::create(&root).unwrap());
     let store = open(&root);
     let mut head = log::begin(&store);
-    head.snapshot(UnixMillis(0)).unwrap();
+    head.snapshot(&UnixMillis(0)).unwrap();
     drop(head);
     append(&store);
     let start = || Process::start(&Job { role: Role::Holder, store: root.clone(), seed: 0 });

@@ -21,7 +21,7 @@ pub(crate) fn run(store: &Store) -> Result<(), Failure> {
             }
             "flush" => head.flush().map(drop),
             "compact" => head.compact().map(drop),
-            "snapshot" => head.snapshot(UnixMillis(0)).map(drop),
+            "snapshot" => head.snapshot(&UnixMillis(0)).map(drop),
             "rewind" => head.rewind(1),
             other => panic!("nobody can {other:?}"),
         };

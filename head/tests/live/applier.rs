@@ -123,7 +123,7 @@ fn act(head: &mut Head, habits: &mut Habits) -> ControlFlow<()> {
         0..4 => drop(head.flush().unwrap()),
         4..6 if habits.compacts => drop(head.compact().unwrap()),
         6..9 if head.state().require_consistent().is_ok() => {
-            let (id, _) = head.snapshot(UnixMillis(0)).unwrap();
+            let (id, _) = head.snapshot(&UnixMillis(0)).unwrap();
             if habits.dice.one_in(3) {
                 let proof = snapshot::prove(&store, head.name(), id).unwrap();
                 assert_fits(proof.divergences);

@@ -13,15 +13,15 @@ use tidemark_head::{Diverged, HeadError, Span, What, snapshot};
 fn a_head_that_has_diverged_is_never_proven_clean() {
     let store = store();
     let mut head = head(&store, &doc! {});
-    let (clean, _) = head.snapshot(UnixMillis(0)).unwrap();
+    let (clean, _) = head.snapshot(&UnixMillis(0)).unwrap();
     apply(&mut head, &[insert(11, 500), insert(12, 500), delete(13, 999)]).unwrap();
     assert_eq!(head.take_divergences().len(), 1);
-    let (folded_late, _) = head.snapshot(UnixMillis(0)).unwrap();
+    let (folded_late, _) = head.snapshot(&UnixMillis(0)).unwrap();
     head.compact().unwrap();
     assert_eq!(head.take_divergences().len(), 1);
     drop(head);
     let mut head = Head::claim(&store, &name()).unwrap();
-    let (folded, taken) = head.snapshot(UnixMillis(0)).unwrap();
+    let (folded, taken) = head.snapshot(&UnixMillis(0)).unwrap();
     assert_eq!(taken.diverged, Diverged { operations: 2, first: optime(11, 1) });
     let prove = |id| snapshot::prove(&store, &name(), id).unwrap().snapshot;
     let told = |it: &snapshot::Snapshot| (it.diverged.operations, it.proven.unwrap().divergences);
@@ -99,7 +99,7 @@ fn an_operator_that_does_more_when_applied_twice_is_told_where_the_copy_may_have
 fn the_order_of_a_capped_collection_is_proven_too() {
     let store = store();
     let mut head = head(&store, &capped());
-    head.snapshot(UnixMillis(0)).unwrap();
+    head.snapshot(&UnixMillis(0)).unwrap();
     let root = Root::read(&store, head.root()).unwrap();
     let mut entries = catalog::read(&store, root.catalog.as_ref()).unwrap();
     let session = store.session(&[&name().head()]).unwrap();

@@ -144,7 +144,7 @@ fn an_id_that_has_a_key_of_many_megabytes_stops_nothing() {
     let set = doc! {"op": "u", "ns": "app.a", "o": {"$v": 2, "diff": {"u": {"n": 7}}}, "o2": {"_id": id(1)}};
     apply(&mut head, &[entry(13, set), entry(14, doc! {"op": "d", "ns": "app.a", "o": {"_id": id(2)}})])
         .unwrap();
-    head.snapshot(UnixMillis(0)).unwrap();
+    head.snapshot(&UnixMillis(0)).unwrap();
     head.compact().unwrap();
     let mut found = Vec::new();
     let each = &mut |document: &[u8]| {
@@ -172,6 +172,6 @@ fn sizes_of_runs_that_overflow_are_counted_as_far_as_one_can() {
     State::open(&session, root).unwrap();
     let other = tidemark_head::head::HeadName::new("local", "hostile").unwrap();
     let mut head = Head::create(&session, &other, root).unwrap();
-    let (_, taken) = head.snapshot(UnixMillis(0)).unwrap();
+    let (_, taken) = head.snapshot(&UnixMillis(0)).unwrap();
     assert_eq!(taken.run_bytes, u64::MAX);
 }

@@ -9,7 +9,7 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use std::fmt;
-use tidemark_base::{Clock, SystemClock};
+use tidemark_base::SystemClock;
 use tidemark_head::head::Head;
 use tidemark_head::snapshot::{self, Proof, Snapshot};
 
@@ -53,6 +53,7 @@ struct Shown {
     id: u64,
     at: At,
     taken: String,
+    took_ms: u64,
     /// `stored`, or `proven` once all of it was read.
     state: &'static str,
     /// The head went back to before it: the source may never have had this state.
@@ -75,6 +76,7 @@ impl Shown {
             id,
             at: At::of(snapshot.at),
             taken: wall(snapshot.taken),
+            took_ms: snapshot.took_ms,
             state: if proven.is_some() { "proven" } else { "stored" },
             dead_branch: snapshot.is_dead_branch,
             collections: snapshot.collections,
@@ -93,7 +95,7 @@ impl fmt::Display for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "snapshot {}", self.id)?;
         writeln!(f, "  at          {}", self.at)?;
-        writeln!(f, "  taken       {}", self.taken)?;
+        writeln!(f, "  taken       {}, in {} ms", self.taken, self.took_ms)?;
         writeln!(f, "  state       {}{}", self.state, if self.dead_branch { ", dead branch" } else { "" })?;
         writeln!(f, "  collections {}", self.collections)?;
         writeln!(f, "  size        {} bytes, {} of them new", self.run_bytes, self.new_run_bytes)?;
@@ -136,7 +138,7 @@ fn create(args: &HeadArg, out: Output) -> Result<Exit> {
             "the stored oplog goes on to {end}: `tidemark head apply` without files applies it"
         ));
     }
-    let (id, snapshot) = head.snapshot(SystemClock::new().now())?;
+    let (id, snapshot) = head.snapshot(&SystemClock::new())?;
     out.result(&Shown::of(id, &snapshot))?;
     Ok(Exit::Done)
 }
