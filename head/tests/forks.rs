@@ -146,6 +146,28 @@ fn a_dead_branch_is_never_begun_at() {
     assert!(ids(&Fork::of_head(&store, &name()).unwrap()).is_empty());
 }
 
+/// The second snapshot stood on a slice of the old chain: a fork began at it and found that the new one does not go
+/// on from there.
+#[test]
+fn a_snapshot_at_the_same_entry_that_the_new_chain_does_not_go_on_from_is_of_a_dead_branch() {
+    let (store, mut head) = head();
+    head.apply(&[Doc::new(&insert(11)).unwrap()]).unwrap();
+    let (first, _) = head.snapshot(&UnixMillis(0)).unwrap();
+    append(&store, 11..12);
+    follow_to(&mut head, ts(11));
+    let (second, _) = head.snapshot(&UnixMillis(0)).unwrap();
+    head.rewind(first).unwrap();
+    append(&store, 11..14);
+    follow_to(&mut head, ts(13));
+    for secs in 11..14 {
+        let expected: Vec<_> = (11..=i32::try_from(secs).unwrap()).collect();
+        assert_eq!(ids(&at(&store, ts(secs)).unwrap()), expected);
+        assert_eq!(ids(&at(&store, self::second(secs)).unwrap()), expected);
+    }
+    assert!(matches!(head.rewind(second), Err(HeadError::DeadBranch { .. })));
+    head.rewind(first).unwrap();
+}
+
 #[test]
 fn entries_that_are_gone_are_missed() {
     let (store, mut head) = head();

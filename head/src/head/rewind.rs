@@ -11,7 +11,8 @@ use tidemark_blockstore::{Expect, NewRef, RefChange};
 impl Head {
     /// Goes back to a snapshot; what was applied since is forgotten. In the same publish, snapshots that lie
     /// behind it are marked as a dead branch, for they hold what the source may never have had, and the oplog
-    /// goes on in a new chain from there.
+    /// goes on in a new chain from there. So are those at the same entry that stand on a slice which the new chain
+    /// does not have: it does not go on from them.
     ///
     /// # Errors
     /// [`HeadError::NoSnapshot`]; [`HeadError::DeadBranch`]; [`HeadError::Fenced`]; failures of the store, among
@@ -23,9 +24,22 @@ impl Head {
         if target.is_dead_branch {
             return Err(HeadError::DeadBranch { name: self.name.head(), id });
         }
-        let session = self.store.session(&[&self.name.head(), &self.name.snapshot(id)])?;
-        let later = snapshots.iter().filter(|(_, other)| other.at.ts > target.at.ts && !other.is_dead_branch);
-        let dead = later.map(|(id, other)| {
+        let at = target.at.ts;
+        let live = snapshots.iter().filter(|(_, other)| !other.is_dead_branch && other.at.ts >= at);
+        let live: Vec<_> = live.collect();
+        let beside = live.iter().filter(|(_, other)| other.at.ts == at);
+        let mut pinned: Vec<_> = beside.map(|(id, _)| self.name.snapshot(*id)).collect();
+        pinned.push(self.name.head());
+        let session = self.store.session(&pinned.iter().map(String::as_str).collect::<Vec<_>>())?;
+        let root = Root::read(&session, target.root)?;
+        let mut later = Vec::new();
+        for (id, other) in live {
+            // At the same entry, but behind a slice that the new chain does not have.
+            if other.at.ts > at || Root::read(&session, other.root)?.link != root.link {
+                later.push((id, other));
+            }
+        }
+        let dead = later.into_iter().map(|(id, other)| {
             let dead = Snapshot { is_dead_branch: true, ..other.clone() };
             RefChange {
                 name: self.name.snapshot(*id),
@@ -34,7 +48,7 @@ impl Head {
             }
         });
         let mut changes: Vec<_> = dead.collect();
-        changes.extend(self.restart_of_the_log(&Root::read(&session, target.root)?)?);
+        changes.extend(self.restart_of_the_log(&root)?);
         self.advance(&session, target.root, changes)?;
         // If it cannot be opened, the state in memory is of where the head no longer stands.
         self.state.break_off_unless(false);

@@ -24,7 +24,7 @@ struct LongRun {
     rounds: u32,
 }
 
-const RUNS: [LongRun; 15] = [
+const RUNS: [LongRun; 16] = [
     LongRun {
         name: "kills",
         what: "kill the test runner with SIGKILL; no mongod and no folder of its may stay",
@@ -96,6 +96,14 @@ const RUNS: [LongRun; 15] = [
         target: "live_random",
         test: "a_copy_and_the_oplog_give_the_servers_state",
         rounds: 200,
+    },
+    LongRun {
+        name: "head-model",
+        what: "random histories of a head, with forks and exports, against an ordered map; a round is a history",
+        package: "tidemark-head",
+        target: "head_model",
+        test: "a_head_holds_what_an_ordered_map_holds",
+        rounds: 5000,
     },
     LongRun {
         name: "head-live",
