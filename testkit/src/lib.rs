@@ -12,6 +12,8 @@ pub mod data_error;
 pub mod dbhash;
 pub mod dump_dir;
 pub mod dumps;
+#[cfg(feature = "live")]
+pub mod everything;
 pub mod generate;
 #[cfg(feature = "live")]
 pub mod live;

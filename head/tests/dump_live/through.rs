@@ -25,7 +25,12 @@ const LEFT_OUT: &str = "config";
 
 /// A head that was made of a dump.
 pub(crate) fn imported(dump: &mut dyn Source) -> Head {
-    let mut import = begin(OpTime::NULL);
+    imported_at(OpTime::NULL, dump)
+}
+
+/// The same, and where in the oplog the dump stands.
+pub(crate) fn imported_at(at: OpTime, dump: &mut dyn Source) -> Head {
+    let mut import = begin(at);
     of_dump(&mut import, dump, &mut |_| panic!("the dump has no oplog")).unwrap();
     import.finish(&name(), None).unwrap()
 }
@@ -41,8 +46,16 @@ pub(crate) fn followed(at: OpTime, entries: &[RawDocumentBuf]) -> Head {
 
 fn begin(at: OpTime) -> Import {
     let store = Store::new(Arc::new(MemoryBackend::new(&mut SeededEntropy::new(5))));
-    let filter = Filter::new([LEFT_OUT], [""; 0]).unwrap();
-    Import::begin(&store, at, filter, 1 << 16).unwrap()
+    Import::begin(&store, at, filter(), 1 << 16).unwrap()
+}
+
+fn filter() -> Filter {
+    Filter::new([LEFT_OUT], [""; 0]).unwrap()
+}
+
+/// Whether these heads hold a collection.
+pub(crate) fn is_kept(database: &str, collection: &str) -> bool {
+    filter().keeps_collection(database, collection)
 }
 
 fn name() -> HeadName {

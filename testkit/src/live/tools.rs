@@ -1,5 +1,6 @@
 //! MongoDB's own mongodump and mongorestore, run against a test server: the peer that exports must please.
 
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use super::{Access, Error, Mongod, ReplicaSet};
@@ -44,15 +45,24 @@ pub fn mongorestore(target: &Target, args: &[&str]) -> Result<String, Error> {
     run(Part::Mongorestore, target, args)
 }
 
-fn run(part: Part, target: &Target, args: &[&str]) -> Result<String, Error> {
-    let program = parts::locate(part)?.path;
-    let output = Command::new(&program)
+/// One of both with these arguments besides those for the connection, to be started by whoever connects its pipes.
+///
+/// # Errors
+/// If it is missing.
+pub fn command(part: Part, target: &Target, args: &[&str]) -> Result<Command, Error> {
+    let mut command = Command::new(parts::locate(part)?.path);
+    command
         .arg(format!("--host={}", target.host))
         .args(target.access.tool_arguments())
         .args(args)
-        .stdin(Stdio::null())
-        .output()
-        .map_err(Error::io("start", &program))?;
+        .stdin(Stdio::null());
+    Ok(command)
+}
+
+fn run(part: Part, target: &Target, args: &[&str]) -> Result<String, Error> {
+    let mut command = command(part, target, args)?;
+    let program = PathBuf::from(command.get_program());
+    let output = command.output().map_err(Error::io("start", &program))?;
     // Both tools write their progress to standard error and nothing of interest to standard output.
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     if output.status.success() {

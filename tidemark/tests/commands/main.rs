@@ -8,6 +8,7 @@
 mod captured;
 mod crash;
 mod divergences;
+mod mongo_tools;
 mod names;
 mod points;
 mod refusals;
