@@ -4,10 +4,21 @@
 //! A figure is a ratio against a peer that ran in the same process, alternating with it piece by piece, so
 //! that a machine that slows down slows down both.
 
+pub mod bare;
+pub mod child;
+pub mod engine;
+pub mod machine;
+pub mod mongo;
+pub mod page;
+pub mod plot;
+pub mod process;
+pub mod results;
+pub mod shop;
+pub mod targets;
+
 use serde_json::{Value, json};
 use std::fs::OpenOptions;
 use std::io::Write as _;
-use std::path::Path;
 use std::time::Duration;
 use tidemark_base::{Clock as _, SystemClock};
 
@@ -55,6 +66,12 @@ pub fn reset_peak_rss() {
     let _ = std::fs::write("/proc/self/clear_refs", "5");
 }
 
+/// Whether this program was asked for a part of the data only.
+#[must_use]
+pub fn is_quick() -> bool {
+    std::env::args().any(|word| word == "--quick")
+}
+
 /// Appends a result to `benches/results/<suite>.jsonl` and returns the line.
 ///
 /// # Errors
@@ -67,10 +84,14 @@ pub fn keep(suite: &str, case: &str, figures: &Value) -> std::io::Result<String>
         "commit": commit.unwrap_or_default(),
         "threads": rayon::current_num_threads(),
         "case": case,
+        "quick": is_quick(),
+        // The run of all suites that this is part of.
+        "run": std::env::var(results::RUN).ok(),
+        "machine": machine::kind(),
         "figures": figures,
     })
     .to_string();
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("results").join(format!("{suite}.jsonl"));
+    let path = results::folder().join(format!("{suite}.jsonl"));
     let mut file = OpenOptions::new().create(true).append(true).open(path)?;
     writeln!(file, "{line}")?;
     Ok(line)

@@ -45,10 +45,12 @@ enum Verb {
         #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
         rounds: Option<u32>,
     },
-    /// Measurements against a peer or a limit in the same run; without a name, the list of suites
+    /// Measurements against a peer or a limit in the same run; without a name, all suites and the page of them
     Bench {
-        /// Which one
+        /// Which suite, or `page`; an unknown one is answered with the list
         name: Option<String>,
+        /// Which cases of the suite, where it has any
+        cases: Vec<String>,
         /// A part of the data: to see that it works, not to quote
         #[arg(long)]
         quick: bool,
@@ -72,7 +74,7 @@ fn main() -> ExitCode {
         Verb::Test => test::run(),
         Verb::Tidy => tidy::run(),
         Verb::Long { name, rounds } => long::run(name.as_deref(), rounds),
-        Verb::Bench { name, quick } => bench::run(name.as_deref(), quick),
+        Verb::Bench { name, cases, quick } => bench::run(name.as_deref(), &cases, quick),
         Verb::Fuzz { target, minutes } => fuzz::run(target.as_deref(), minutes),
         Verb::Demo => return demo::run(),
     };

@@ -82,8 +82,14 @@ impl OplogMix {
 
     /// Appends the next entry and says what it does.
     pub fn entry(&mut self, out: &mut Vec<u8>) -> Effect {
-        self.last = after(self.last);
         let effect = self.choose();
+        self.write(effect, out);
+        effect
+    }
+
+    /// Appends the next entry, of an effect that the caller has chosen and keeps account of.
+    pub fn write(&mut self, effect: Effect, out: &mut Vec<u8>) {
+        self.last = after(self.last);
         document(out, |w| match effect {
             Effect::Insert(order) => {
                 self.head("i", w);
@@ -109,7 +115,17 @@ impl OplogMix {
                 self.tail(w);
             }
         });
-        effect
+    }
+
+    /// Appends the next entry: an order is replaced as a whole by this version of it.
+    pub fn replacement(&mut self, order: Live, out: &mut Vec<u8>) {
+        self.last = after(self.last);
+        document(out, |w| {
+            self.head("u", w);
+            w.object("o", |w| self.orders.write(order.number, order.version, w));
+            w.object("o2", |w| self.orders.id(order.number, w));
+            self.tail(w);
+        });
     }
 
     /// Decides what happens next, and lets it happen to the list of live orders.

@@ -1,52 +1,101 @@
 //! `bench`: measurements that are kept. Each suite is a program of `benches/`, built with optimisation; it
-//! prints its figures and appends them to `benches/results/<suite>.jsonl`.
+//! prints its figures and appends them to `benches/results/<suite>.jsonl`. All of them together, in order, are
+//! a run, of which `docs/performance.md` is rendered.
 
 use crate::steps::{Invocation, Steps};
 use anyhow::{Result, bail};
+use tidemark_base::{Clock as _, SystemClock};
 
 /// A suite of measurements.
 struct Suite {
     name: &'static str,
     what: &'static str,
+    /// Whether it runs the binary as well.
+    runs_tidemark: bool,
 }
 
-const SUITES: [Suite; 3] = [
+/// In the order in which they run: those that need a calm disk first.
+const SUITES: [Suite; 5] = [
     Suite {
-        name: "blockstore",
-        what: "put, put again, get and garbage collection against bare hashing, compression and copying",
+        name: "peers",
+        what: "backups by Tidemark, restic, borg, mongodump and bare zstd: apt-get install restic borgbackup",
+        runs_tidemark: true,
+    },
+    Suite {
+        name: "e2e",
+        what: "the engine as a whole against what it promises; a case may be named, for instance `e2e build`",
+        runs_tidemark: true,
     },
     Suite {
         name: "head",
         what: "a head's life: build, apply, flush, snapshots, compaction, export, against bare compression",
+        runs_tidemark: false,
+    },
+    Suite {
+        name: "blockstore",
+        what: "put, put again, get and garbage collection against bare hashing, compression and copying",
+        runs_tidemark: false,
     },
     Suite {
         name: "oplog",
         what: "entries parsed, diffs applied, slices written and read against other readers and bare compression",
+        runs_tidemark: false,
     },
 ];
 
-/// Runs one suite, or lists all.
-pub(crate) fn run(name: Option<&str>, quick: bool) -> Result<()> {
-    let Some(name) = name else {
-        println!("cargo xtask bench <suite> [--quick]\n\n{}", list());
-        return Ok(());
-    };
-    let Some(suite) = SUITES.iter().find(|suite| suite.name == name) else {
-        bail!("there is no suite {name:?}; there are:\n{}", list());
-    };
+/// What renders the page; no suite.
+const PAGE: &str = "page";
+/// By this the suites know that they are part of a run of all; `benches/src/results.rs` reads it.
+const RUN: &str = "TIDEMARK_BENCH_RUN";
+
+/// Runs one suite, or cases of it, or all suites and the page.
+pub(crate) fn run(name: Option<&str>, cases: &[String], quick: bool) -> Result<()> {
     let mut steps = Steps::new();
-    steps.command(suite.name, &invocation(suite, quick))?;
+    match name {
+        None => all(&mut steps, quick)?,
+        Some(PAGE) => steps.command(PAGE, &invocation(PAGE, &[], quick))?,
+        Some(name) => {
+            let Some(suite) = SUITES.iter().find(|suite| suite.name == name) else {
+                bail!("there is no suite {name:?}; there are:\n{}", list());
+            };
+            if suite.runs_tidemark {
+                steps.command("tidemark", &binary())?;
+            }
+            steps.command(suite.name, &invocation(suite.name, cases, quick))?;
+        }
+    }
     steps.summary();
     Ok(())
 }
 
-fn invocation(suite: &Suite, quick: bool) -> Invocation {
-    let words = ["cargo", "run", "--locked", "--release", "-p", "tidemark-benches", "--bin", suite.name];
-    Invocation::new(words.into_iter().chain(quick.then_some(["--", "--quick"]).into_iter().flatten()))
+fn all(steps: &mut Steps, quick: bool) -> Result<()> {
+    let began = SystemClock::new().now().0.to_string();
+    steps.command("tidemark", &binary())?;
+    // Built before anything is measured: a compiler beside it would be measured too.
+    steps
+        .command("programs", &["cargo", "build", "--locked", "--release", "-p", "tidemark-benches"].into())?;
+    for suite in &SUITES {
+        steps.command(suite.name, &invocation(suite.name, &[], quick).with(RUN, began.as_str()))?;
+    }
+    steps.command(PAGE, &invocation(PAGE, &[], quick))
+}
+
+/// Builds the program that some suites run.
+fn binary() -> Invocation {
+    ["cargo", "build", "--locked", "--release", "-p", "tidemark"].into()
+}
+
+fn invocation(program: &str, cases: &[String], quick: bool) -> Invocation {
+    let words = ["cargo", "run", "--locked", "--release", "-p", "tidemark-benches", "--bin", program];
+    let more = cases.iter().map(String::as_str).chain(quick.then_some("--quick"));
+    let border = (quick || !cases.is_empty()).then_some("--");
+    Invocation::new(words.into_iter().chain(border).chain(more))
 }
 
 fn list() -> String {
-    SUITES.iter().map(|suite| format!("{:12} {}", suite.name, suite.what)).collect::<Vec<_>>().join("\n")
+    let lines = SUITES.iter().map(|suite| (suite.name, suite.what));
+    let page = (PAGE, "renders docs/performance.md of the results that are kept");
+    lines.chain([page]).map(|(name, what)| format!("{name:12} {what}")).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
@@ -56,25 +105,41 @@ mod tests {
 
     #[test]
     fn every_suite_is_a_program() {
-        for suite in &SUITES {
+        for name in SUITES.iter().map(|suite| suite.name).chain([PAGE]) {
             let folder = parts::workspace().join("benches/src/bin");
-            let places = [format!("{}.rs", suite.name), format!("{}/main.rs", suite.name)];
+            let places = [format!("{name}.rs"), format!("{name}/main.rs")];
             let there = places.iter().any(|place| folder.join(place).is_file());
             assert!(there, "neither of {places:?} is in {}", folder.display());
         }
     }
 
     #[test]
-    fn the_command_line_says_which_suite_and_how_much() {
-        assert_eq!(
-            invocation(&SUITES[0], true).to_string(),
-            "cargo run --locked --release -p tidemark-benches --bin blockstore -- --quick"
-        );
+    fn every_program_is_run_when_all_are() {
+        let programs = std::fs::read_dir(parts::workspace().join("benches/src/bin")).unwrap();
+        for program in programs {
+            let name = program.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned();
+            assert!(name == PAGE || SUITES.iter().any(|suite| suite.name == name), "{name} is no suite");
+        }
+    }
+
+    #[test]
+    fn the_command_line_says_which_suite_which_cases_and_how_much() {
+        let run = "cargo run --locked --release -p tidemark-benches --bin";
+        assert_eq!(invocation("oplog", &[], true).to_string(), format!("{run} oplog -- --quick"));
+        assert_eq!(invocation("oplog", &[], false).to_string(), format!("{run} oplog"));
+        let cases = ["build".to_owned(), "size".to_owned()];
+        assert_eq!(invocation("e2e", &cases, true).to_string(), format!("{run} e2e -- build size --quick"));
+    }
+
+    #[test]
+    fn the_name_of_a_run_is_the_one_that_the_suites_read() {
+        let reader = parts::workspace().join("benches/src/results.rs");
+        assert!(std::fs::read_to_string(reader).unwrap().contains(&format!("\"{RUN}\"")));
     }
 
     #[test]
     fn an_unknown_suite_is_answered_with_the_list() {
-        let text = run(Some("no such"), false).unwrap_err().to_string();
+        let text = run(Some("no such"), &[], false).unwrap_err().to_string();
         assert!(text.contains("blockstore"), "{text}");
     }
 }

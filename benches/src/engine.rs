@@ -1,0 +1,235 @@
+//! Everything that the whole-engine benches ask of the engine, in one place.
+//!
+//! Watches run only while the engine works; making data and slices is never timed.
+
+use crate::Stopwatch;
+use crate::shop::{BEGIN, Shop, UUID};
+use anyhow::Result;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tidemark_base::UnixMillis;
+use tidemark_base::bson::{Doc, split};
+use tidemark_blockstore::{GcOptions, LocalBackend, Quiet, Store};
+use tidemark_head::dump::{ArchiveWriter, Compression, Versions};
+use tidemark_head::export;
+use tidemark_head::fork::Fork;
+use tidemark_head::head::{Head, HeadName};
+use tidemark_head::import::Import;
+use tidemark_head::snapshot;
+use tidemark_oplog::catalog::Collection;
+use tidemark_oplog::filter::Filter;
+use tidemark_oplog::slice::SliceReader;
+
+/// What an import, or the operations that wait for a flush, may hold in memory.
+pub const BUDGET_BYTES: usize = 512 << 20;
+
+/// A head in a store of its own.
+pub struct Engine {
+    folder: PathBuf,
+    head: Head,
+}
+
+impl Engine {
+    /// Makes a store in a folder that is not there yet, and a head of a shop's documents; `watch` takes the
+    /// time of the build.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn build(folder: &Path, shop: &Shop, watch: &mut Stopwatch) -> Result<Self> {
+        let store = watch.time(|| anyhow::Ok(Store::new(Arc::new(LocalBackend::create(folder)?))))?;
+        let mut import = watch.time(|| Import::begin(&store, BEGIN, Filter::default(), BUDGET_BYTES))?;
+        let index = bson::doc! {"v": 2, "key": {"_id": 1}, "name": "_id_"}.to_vec()?;
+        let (database, name) = ("shop".to_owned(), "orders".to_owned());
+        let options = bson::doc! {}.to_vec()?;
+        import.collection(UUID, Collection { database, name, options, indexes: vec![index] })?;
+        shop.documents(&mut |batch| {
+            watch.time(|| {
+                let documents: Vec<Doc<'_>> = split(batch).collect::<Result<_, _>>()?;
+                Ok(import.documents(UUID, &documents)?)
+            })
+        })?;
+        let head = watch.time(|| import.finish(&Self::name()?, None).map_err(anyhow::Error::from))?;
+        Ok(Self { folder: folder.to_owned(), head })
+    }
+
+    /// Opens what [`Self::build`] made.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn open(folder: &Path) -> Result<Self> {
+        let store = Store::new(Arc::new(LocalBackend::open(folder)?));
+        Ok(Self { folder: folder.to_owned(), head: Head::claim(&store, &Self::name()?)? })
+    }
+
+    fn name() -> Result<HeadName> {
+        Ok(HeadName::new("local", "rs0")?)
+    }
+
+    /// Applies a slice; flushes when the budget is used up.
+    ///
+    /// # Errors
+    /// Those of the engine, and if the bytes are no slice.
+    pub fn apply(&mut self, slice: &[u8], plain: &mut Vec<u8>) -> Result<()> {
+        let reader = SliceReader::open(slice)?;
+        let entries = reader.decode(plain)?;
+        self.head.apply(&entries.iter().collect::<Vec<_>>())?;
+        self.head.pass_slice(reader.header().end())?;
+        if self.head.state().delta_bytes() > BUDGET_BYTES {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Applies slices.
+    ///
+    /// # Errors
+    /// As [`Self::apply`].
+    pub fn apply_all(&mut self, slices: &[Vec<u8>]) -> Result<()> {
+        let mut plain = Vec::new();
+        slices.iter().try_for_each(|slice| self.apply(slice, &mut plain))
+    }
+
+    /// Writes what was applied.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn flush(&mut self) -> Result<()> {
+        self.head.flush()?;
+        Ok(())
+    }
+
+    /// Flushes and keeps the state.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn snapshot(&mut self) -> Result<()> {
+        self.head.snapshot(UnixMillis(0))?;
+        Ok(())
+    }
+
+    /// What a daemon does after a flush so that reading stays cheap. As long as there is nothing between no
+    /// compaction and a full one, that is a full one after every `EVERY` rounds.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn groom(&mut self, round: usize) -> Result<()> {
+        const EVERY: usize = 4;
+        if round.is_multiple_of(EVERY) { self.compact() } else { Ok(()) }
+    }
+
+    /// Folds everything into bases.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn compact(&mut self) -> Result<()> {
+        self.head.compact()?;
+        Ok(())
+    }
+
+    /// MB of all packs.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn packs_mb(&self) -> Result<f64> {
+        folder_mb(&self.folder.join("packs"))
+    }
+
+    /// MB of the whole store, with index and journal.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn store_mb(&self) -> Result<f64> {
+        folder_mb(&self.folder)
+    }
+
+    /// MB of blocks, as they are stored, that the head and its snapshots reach: what reading them takes.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn live_mb(&self) -> Result<f64> {
+        let report = self.head.store().collect(GcOptions { dry_run: true, sweep: false }, &Quiet)?;
+        Ok(report.figures.live_bytes as f64 / 1e6)
+    }
+
+    /// Removes garbage.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn collect(&self) -> Result<()> {
+        self.head.store().collect(GcOptions { dry_run: false, sweep: true }, &Quiet)?;
+        Ok(())
+    }
+
+    /// Reads all of the head, as an archive that goes nowhere; returns its length in bytes.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn read_all(&self) -> Result<u64> {
+        let (state, store) = (self.head.state(), self.head.store());
+        let plan = export::plan(state, store, &Filter::default(), false)?;
+        let parts: Vec<_> = plan.entries.iter().map(|entry| entry.part.clone()).collect();
+        let to =
+            ArchiveWriter::new(Counted(0), "a counter", Compression::Plain, &Versions::default(), parts)?;
+        Ok(export::write(state, store, &plan, to)?.0)
+    }
+
+    /// One document.
+    ///
+    /// # Errors
+    /// Those of the engine; if it is not there.
+    pub fn get(&self, id: &[u8]) -> Result<Vec<u8>> {
+        let id = Doc::new(id)?.get("_id")?.ok_or_else(|| anyhow::anyhow!("an _id was asked for"))?;
+        let found = self.head.state().get(self.head.store(), UUID, id)?;
+        found.ok_or_else(|| anyhow::anyhow!("a document that must be there is not"))
+    }
+
+    /// Lists all snapshots; returns how many there are.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn list(&self) -> Result<usize> {
+        Ok(snapshot::list(self.head.store(), self.head.name())?.len())
+    }
+
+    /// Opens the state of a snapshot.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn open_snapshot(&self, id: u64) -> Result<()> {
+        Fork::of_snapshot(self.head.store(), self.head.name(), id)?;
+        Ok(())
+    }
+}
+
+/// MB of all files under a folder.
+///
+/// # Errors
+/// Those of the file system.
+pub fn folder_mb(folder: &Path) -> Result<f64> {
+    Ok(bytes_in(folder)? as f64 / 1e6)
+}
+
+fn bytes_in(folder: &Path) -> Result<u64> {
+    let mut bytes = 0;
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let found = entry.metadata()?;
+        bytes += if found.is_dir() { bytes_in(&entry.path())? } else { found.len() };
+    }
+    Ok(bytes)
+}
+
+/// Where an export goes: it is only counted.
+struct Counted(u64);
+
+impl Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
