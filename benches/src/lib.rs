@@ -54,11 +54,7 @@ impl Stopwatch {
 /// The largest resident memory of this process so far, in MiB; 0 where `/proc` does not tell.
 #[must_use]
 pub fn peak_rss_mib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
-    let kib =
-        line.and_then(|line| line.split_ascii_whitespace().nth(1)).and_then(|kib| kib.parse::<u64>().ok());
-    kib.unwrap_or(0) / 1024
+    process::peak_rss_mib(process::Which::Own)
 }
 
 /// Starts the measurement of peak memory anew, where the kernel allows it.
