@@ -33,10 +33,10 @@ is measured, in `benches/src/bin/`.
 const COMPARED: &str = "
 Restic and borg get the dump as mongodump writes it, the second time the whole dump of the changed data; the time to make
 these dumps is not counted. Tidemark gets the dump once, and then the oplog of the change, which it keeps too: every
-moment between the two snapshots can be restored. Bare is reading the dump, cutting, BLAKE3 and zstd 3 on all threads, and
-back, all in memory. Times are medians, wall and processor (user and system); memory is the most of any run; stored is
-what the whole repository grew by, with the garbage of a first build and with the 34 MB that Tidemark keeps in reserve for
-a full disk. MongoDB's own tools had a quarter of the documents; their memory is without the server's.
+moment between the two snapshots can be restored. Bare is cutting, BLAKE3 and zstd 3 of the same bytes on all threads in
+memory, and the way back into a pipe. Times are medians, wall and processor (user and system); memory is the most of any
+run; stored is what the whole repository grew by, with the garbage of a first build and the 34 MB that Tidemark keeps in
+reserve for a full disk. MongoDB's own tools had a quarter of the documents; their memory is without the server's.
 ";
 
 /// The page of a run.
