@@ -1,6 +1,6 @@
 //! The parts of the engine alone, in small: what one key, entry, diff, slice or run costs.
 //!
-//! `cargo xtask bench parts`, or `cargo bench -p tidemark-benches -- <part>`. For comparing a change with what
+//! `cargo bench -p tidemark-benches`, with `-- <part>` for one. For comparing a change with what
 //! was before it: criterion keeps the last figures under `target/criterion` and tells the difference. Figures
 //! to quote come from the suites, which have a peer in the same run.
 

@@ -104,7 +104,7 @@ impl Engine {
     /// # Errors
     /// Those of the engine.
     pub fn snapshot(&mut self) -> Result<()> {
-        self.head.snapshot(UnixMillis(0))?;
+        self.head.snapshot(&UnixMillis(0))?;
         Ok(())
     }
 
