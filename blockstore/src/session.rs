@@ -297,20 +297,33 @@ impl Session {
     /// Reads blocks, those included that this session has put but not synced; else as [`Store::get`].
     #[must_use]
     pub fn get(&self, ids: &[BlockId]) -> Vec<Result<Block>> {
-        let pending: Vec<Option<BlockRow>> = {
-            let pending = lock(&self.pending);
-            ids.iter().map(|id| pending.get(id).copied()).collect()
-        };
-        if pending.iter().all(Option::is_none) {
-            return self.store.get(ids);
+        match self.pending_rows(ids) {
+            None => self.store.get(ids),
+            Some(rows) => ids.par_iter().zip(rows).map(|(id, row)| self.get_from(*id, row)).collect(),
         }
-        ids.par_iter()
-            .zip(pending)
-            .map(|(id, row)| match row {
-                Some(row) => self.store.fetch(*id, Some(row), 0),
-                None => self.store.get_one(*id),
-            })
-            .collect()
+    }
+
+    /// The same on the calling thread alone: for one of many that are at work anyway.
+    #[must_use]
+    pub fn get_here(&self, ids: &[BlockId]) -> Vec<Result<Block>> {
+        match self.pending_rows(ids) {
+            None => self.store.get_here(ids),
+            Some(rows) => ids.iter().zip(rows).map(|(id, row)| self.get_from(*id, row)).collect(),
+        }
+    }
+
+    /// Where those of the blocks lie that are not indexed yet; none if all are.
+    fn pending_rows(&self, ids: &[BlockId]) -> Option<Vec<Option<BlockRow>>> {
+        let pending = lock(&self.pending);
+        let rows: Vec<Option<BlockRow>> = ids.iter().map(|id| pending.get(id).copied()).collect();
+        rows.iter().any(Option::is_some).then_some(rows)
+    }
+
+    fn get_from(&self, id: BlockId, row: Option<BlockRow>) -> Result<Block> {
+        match row {
+            Some(row) => self.store.fetch(id, Some(row), 0),
+            None => self.store.get_one(id),
+        }
     }
 
     /// Ends the session. What it put and no ref keeps is garbage from now on; what was not synced is lost.

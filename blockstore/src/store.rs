@@ -82,6 +82,12 @@ impl Store {
         parts.into_iter().flatten().collect()
     }
 
+    /// The same on the calling thread alone: for one of many that are at work anyway.
+    #[must_use]
+    pub fn get_here(&self, ids: &[BlockId]) -> Vec<Result<Block>> {
+        self.get_part(ids)
+    }
+
     fn get_part(&self, ids: &[BlockId]) -> Vec<Result<Block>> {
         if let Some(blocks) = self.get_row(ids) {
             return blocks;

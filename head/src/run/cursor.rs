@@ -7,12 +7,15 @@
 #![warn(clippy::indexing_slicing)]
 
 use super::error::Result;
+use super::held::Leaf;
 use super::open_leaf::OpenLeaf;
-use super::path::Path;
+use super::path::{Path, Reading};
 use super::range::KeyRange;
 use super::record::{Run, RunKind};
 use super::source::Source;
 use crate::patch::Patch;
+use std::ops::Range;
+use std::sync::Arc;
 use tidemark_base::BlockId;
 use tidemark_base::bson::Doc;
 
@@ -39,6 +42,24 @@ enum State {
     Before,
     At,
     End,
+}
+
+/// Documents that stand one behind the other in a leaf, which is held.
+#[derive(Clone, Debug)]
+pub(crate) struct Stretch {
+    leaf: Arc<Leaf>,
+    bytes: Range<usize>,
+    /// How many they are.
+    pub(crate) documents: u64,
+    /// The length of the longest one.
+    pub(crate) longest_bytes: usize,
+}
+
+impl Stretch {
+    /// The documents.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.leaf.block.bytes().get(self.bytes.clone()).unwrap_or_default()
+    }
 }
 
 /// The item that a cursor is at.
@@ -92,7 +113,7 @@ impl<'s> RunCursor<'s> {
             source,
             run,
             range,
-            path: Path::new(),
+            path: Path::new(Reading::Ahead),
             leaf: None,
             key: Vec::new(),
             spare: Vec::new(),
@@ -100,6 +121,16 @@ impl<'s> RunCursor<'s> {
             from,
             state: State::Before,
         }
+    }
+
+    /// The same for one of many parts of a stack that are read at once, each on one thread: the leaves of a base,
+    /// which belong to one part, as many together as there are; those of patches, of which each reaches over many
+    /// parts, by way of the source's cache.
+    #[must_use]
+    pub(crate) fn of_part(mut self) -> Self {
+        let reading = if self.run.kind == RunKind::Base { Reading::Row } else { Reading::Single };
+        self.path = Path::new(reading);
+        self
     }
 
     /// What the items are.
@@ -119,7 +150,7 @@ impl<'s> RunCursor<'s> {
         // Whatever fails, this is the end.
         self.state = State::End;
         while self.step()? {
-            if !self.range.is_before_end(&self.key) {
+            if !self.is_in_range()? {
                 return Ok(false);
             }
             if self.from.as_deref().is_none_or(|from| self.key.as_slice() >= from) {
@@ -129,6 +160,54 @@ impl<'s> RunCursor<'s> {
             }
         }
         Ok(false)
+    }
+
+    /// Whether the item it is at lies before the end of the range. One that does not belongs to whoever reads from
+    /// there on: who would never see it here, should the nodes say that it lies elsewhere.
+    fn is_in_range(&self) -> Result<bool> {
+        let is_in = self.range.is_before_end(&self.key);
+        if !is_in {
+            self.leaf.iter().try_for_each(|leaf| leaf.check_key(&self.key))?;
+        }
+        Ok(is_in)
+    }
+
+    /// Goes on from the document it is at to the last one of its leaf before `before`, if that is given, and before
+    /// the end of the range; and then to the next item of the leaf, which the second part of the answer says whether
+    /// there is: the cursor is at it, as after an [`Self::advance`], or at its end. If not, the next advance goes on
+    /// behind the leaf. None if it is at no document, or at one that does not lie in a leaf.
+    ///
+    /// # Errors
+    /// Damage.
+    pub(crate) fn stretch(&mut self, before: Option<&[u8]>) -> Result<Option<(Stretch, bool)>> {
+        if self.state != State::At {
+            return Ok(None);
+        }
+        let Some(open) = self.leaf.as_mut() else { return Ok(None) };
+        let Some((leaf, first)) = open.document_in_leaf() else { return Ok(None) };
+        let leaf = Arc::clone(leaf);
+        let mut found = Stretch { leaf, longest_bytes: first.len(), bytes: first, documents: 1 };
+        // Whatever fails, this is the end.
+        self.state = State::End;
+        while let Some(open) = &mut self.leaf {
+            if !open.advance(&mut self.key, &mut self.is_first, &mut self.spare)? {
+                self.leaf = None;
+                self.state = State::Before;
+                return Ok(Some((found, false)));
+            }
+            if !self.is_in_range()? {
+                break;
+            }
+            if before.is_some_and(|before| self.key.as_slice() >= before) {
+                self.state = State::At;
+                break;
+            }
+            let Some((_, next)) = self.leaf.as_ref().and_then(OpenLeaf::document_in_leaf) else { break };
+            found.longest_bytes = found.longest_bytes.max(next.len());
+            found.bytes.end = next.end;
+            found.documents += 1;
+        }
+        Ok(Some((found, true)))
     }
 
     /// Goes to the next item, wherever it lies.
@@ -144,7 +223,11 @@ impl<'s> RunCursor<'s> {
             let Some(found) = self.path.next(self.source, &self.run, &self.range, from)? else {
                 return Ok(false);
             };
-            self.leaf = Some(OpenLeaf::open(self.run.kind, found, self.source)?);
+            let mut leaf = OpenLeaf::open(self.run.kind, found, self.source)?;
+            if let Some(from) = &self.from {
+                leaf.skip_to(from)?;
+            }
+            self.leaf = Some(leaf);
         }
     }
 
@@ -153,6 +236,12 @@ impl<'s> RunCursor<'s> {
     pub fn current(&self) -> Option<Entry<'_>> {
         let leaf = self.leaf.as_ref().filter(|_| self.state == State::At)?;
         Some(Entry { key: &self.key, bytes: leaf.bytes(), leaf })
+    }
+
+    /// The key of the item it is at.
+    #[must_use]
+    pub fn key(&self) -> Option<&[u8]> {
+        (self.state == State::At).then_some(&self.key)
     }
 
     /// Goes to the next item and returns it.

@@ -7,6 +7,7 @@
 //! patches only where a document begins in one; how they combine is [`crate::stack`]'s.
 
 mod batch;
+mod cache;
 mod cursor;
 mod cut;
 mod difference;
@@ -15,12 +16,15 @@ mod form;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod held;
 mod index;
 mod large;
 mod leaf;
 mod levels;
 mod open_leaf;
+mod outline;
 mod path;
+mod places;
 mod range;
 mod reader;
 mod record;
@@ -29,13 +33,16 @@ mod source;
 pub(crate) mod varint;
 mod writer;
 
+pub use cache::Cache;
+pub(crate) use cursor::Stretch;
 pub use cursor::{Entry, RunCursor};
 pub(crate) use difference::bytes_not_in;
 pub use error::{Problem, Result, RunError};
+pub(crate) use outline::{Outline, Step};
 pub use range::KeyRange;
 pub use reader::{Item, RunReader};
 pub use record::{Run, RunKind};
-pub use source::Source;
+pub use source::{Cached, Source};
 pub use writer::RunWriter;
 
 #[cfg(test)]

@@ -4,16 +4,19 @@
 
 use super::error::{Problem, Result, RunError};
 use super::form::Form;
+use super::held::Leaf;
 use super::index::Amount;
 use super::large::{self, Large, Lengths};
 use super::leaf::{self, Spans};
 use super::path::Found;
+use super::places::{Placed, Said};
 use super::record::RunKind;
 use super::separator;
 use super::source::Source;
 use crate::key::key_of_document;
 use crate::patch::{Patch, Then};
 use std::ops::Range;
+use std::sync::Arc;
 use tidemark_base::bson::Doc;
 use tidemark_base::codec::{CodecError, CodecProblem, Reader};
 use tidemark_base::{BlockId, BlockKind};
@@ -62,9 +65,9 @@ impl OpenLeaf {
             seen: Amount::default(),
             plain_bytes: 0,
         };
-        let plain = leaf.found.block.bytes();
-        let is_leaf = leaf.found.block.kind() == leaf::block_kind(kind);
-        let large = match leaf.found.block.kind() {
+        let plain = leaf.found.leaf.block.bytes();
+        let is_leaf = leaf.found.leaf.block.kind() == leaf::block_kind(kind);
+        let large = match leaf.found.leaf.block.kind() {
             BlockKind::Node => read_large(kind, plain).map_err(damaged)?,
             BlockKind::Leaf => None,
         };
@@ -86,6 +89,34 @@ impl OpenLeaf {
             return Err(damaged(Problem::Form("a leaf of its run")));
         }
         Ok(leaf)
+    }
+
+    /// Goes to just before the first item whose key is at least `from`, if that is cheaper than to walk there: in a
+    /// leaf that others read, too, and of which nothing was seen yet.
+    pub(super) fn skip_to(&mut self, from: &[u8]) -> Result<()> {
+        let is_plain = self.kind != RunKind::Catalog && self.stream.is_none();
+        match self.next {
+            Some(start) if is_plain && self.found.leaf.is_shared && self.seen.items == 0 => {
+                self.try_skip(start, from).map_err(|problem| problem.of(self.found.id))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn try_skip(&mut self, start: usize, from: &[u8]) -> Result<(), Problem> {
+        let Found { amount, low, high, .. } = &self.found;
+        let said = Said { amount: *amount, low, high: high.as_deref() };
+        let placed = Placed::open(self.kind, &self.found.leaf, start, &said)?;
+        let (passed, next) = placed.find(from)?;
+        self.seen.items = passed as u64;
+        self.next = Some(next);
+        Ok(())
+    }
+
+    /// Where the present document stands in a leaf that others may hold; not of a large item, which has none.
+    pub(super) fn document_in_leaf(&self) -> Option<(&Arc<Leaf>, Range<usize>)> {
+        let is_plain = self.kind == RunKind::Base && self.stream.is_none();
+        is_plain.then(|| (&self.found.leaf, self.item.bytes.clone()))
     }
 
     /// Goes to the next item. `key` is the key before, in which the new one is put. False at the end, where
@@ -133,7 +164,7 @@ impl OpenLeaf {
         if self.stream.is_some() {
             self.next = None;
         } else {
-            let Some((item, next)) = leaf::item_at(self.kind, self.found.block.bytes(), at)? else {
+            let Some((item, next)) = leaf::item_at(self.kind, self.found.leaf.block.bytes(), at)? else {
                 self.next = None;
                 return Ok(false);
             };
@@ -160,7 +191,7 @@ impl OpenLeaf {
     }
 
     fn part(&self, range: &Range<usize>) -> &[u8] {
-        let plain = self.stream.as_deref().unwrap_or_else(|| self.found.block.bytes());
+        let plain = self.stream.as_deref().unwrap_or_else(|| self.found.leaf.block.bytes());
         plain.get(range.clone()).unwrap_or_default()
     }
 
@@ -203,9 +234,14 @@ impl OpenLeaf {
     /// The children of the item it is at.
     pub(super) fn children(&self) -> impl Iterator<Item = BlockId> + use<'_> {
         let node =
-            (self.kind == RunKind::Catalog).then(|| Node::decode(self.found.block.bytes()).ok()).flatten();
+            (self.kind == RunKind::Catalog).then(|| Node::decode(self.found.leaf.block.bytes()).ok()).flatten();
         let children = node.into_iter().flat_map(|node| node.children());
         children.skip(self.children_seen - self.item.children).take(self.item.children)
+    }
+
+    /// Fails if the node above says that this key of an item, the present one's, cannot stand here.
+    pub(super) fn check_key(&self, key: &[u8]) -> Result<()> {
+        if self.may_hold(key) { Ok(()) } else { Err(Problem::Range.of(self.found.id)) }
     }
 
     /// Whether keys from `key` on may still come in it, all that follow being greater than the present one.

@@ -1,23 +1,23 @@
 //! A cursor's way down to the leaves: the index nodes above it, and leaves read ahead.
 //!
 //! Yields the leaves (and large items) of a stretch of the run, each with what the nodes above say of it. Every
-//! node is checked against the one above. Nodes are read one at a time; leaves ever more at once, up to
-//! [`MAX_AHEAD`], so that a lookup reads one and a scan keeps all threads busy.
+//! node is checked against the one above. Nodes are read one at a time, by way of the source's cache if it has
+//! one; leaves as [`Reading`] says.
 
 #![warn(clippy::indexing_slicing)]
 
 use super::error::{Problem, Result};
-use super::form::Form;
-use super::index::{self, Amount, Index};
+use super::held::{Held, Leaf, hold};
+use super::index::{Amount, Index};
 use super::range::KeyRange;
-use super::record::{Run, RunKind};
+use super::record::Run;
 use super::separator;
-use super::source::{Source, read_one};
+use super::source::Source;
 use std::collections::VecDeque;
-use tidemark_base::codec::Reader;
+use std::sync::Arc;
+use tidemark_base::BlockId;
 use tidemark_base::limits::MAX_SEPARATOR_BYTES;
-use tidemark_base::{BlockId, BlockKind};
-use tidemark_blockstore::{Block, Node};
+use tidemark_blockstore::Block;
 
 /// Most leaves that are read at once.
 const MAX_AHEAD: usize = 32;
@@ -29,7 +29,7 @@ const MAX_AHEAD_BYTES: u64 = 8 << 20;
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) id: BlockId,
-    pub(super) block: Block,
+    pub(super) leaf: Arc<Leaf>,
     pub(super) amount: Amount,
     /// No key in it is smaller.
     pub(super) low: Vec<u8>,
@@ -37,10 +37,48 @@ pub(super) struct Found {
     pub(super) high: Option<Vec<u8>>,
 }
 
+/// A place below a node, and what that says of it.
+struct Place {
+    id: BlockId,
+    amount: Amount,
+    low: Vec<u8>,
+    high: Option<Vec<u8>>,
+}
+
+/// How leaves are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// Ever more at once, up to [`MAX_AHEAD`], in parallel: so a lookup reads one, and a scan keeps all threads busy.
+    Ahead,
+    /// As many at once as there are in the range, up to [`MAX_AHEAD`], on this thread.
+    Row,
+    /// One at a time, by way of the cache.
+    Single,
+}
+
+impl Reading {
+    /// How many leaves are read at first.
+    const fn at_first(self) -> usize {
+        match self {
+            Self::Ahead | Self::Single => 1,
+            Self::Row => MAX_AHEAD,
+        }
+    }
+
+    /// How many are read after so many.
+    const fn after(self, leaves: usize) -> usize {
+        match self {
+            Self::Ahead if 2 * leaves <= MAX_AHEAD => 2 * leaves,
+            Self::Ahead | Self::Row => MAX_AHEAD,
+            Self::Single => 1,
+        }
+    }
+}
+
 /// An index node on the way.
 #[derive(Debug)]
 struct Frame {
-    node: Index,
+    node: Arc<Index>,
     /// The child that comes next.
     next: usize,
     low: Vec<u8>,
@@ -64,14 +102,16 @@ pub(super) struct Path {
     frames: Vec<Frame>,
     /// The next children of the lowest node, already read.
     ahead: VecDeque<tidemark_blockstore::Result<Block>>,
+    reading: Reading,
     /// How many are read next time.
     read_ahead: usize,
     is_begun: bool,
 }
 
 impl Path {
-    pub(super) const fn new() -> Self {
-        Self { frames: Vec::new(), ahead: VecDeque::new(), read_ahead: 1, is_begun: false }
+    pub(super) const fn new(reading: Reading) -> Self {
+        let read_ahead = reading.at_first();
+        Self { frames: Vec::new(), ahead: VecDeque::new(), reading, read_ahead, is_begun: false }
     }
 
     /// The next leaf, unless it lies behind the range. The first one is where `from` lies, if it is given.
@@ -84,9 +124,8 @@ impl Path {
     ) -> Result<Option<Found>> {
         if !std::mem::replace(&mut self.is_begun, true) {
             let (id, amount) = (run.top, Amount { items: run.items, plain_bytes: run.plain_bytes });
-            let block = read_one(source, id)?;
-            let top = Found { id, block, amount, low: Vec::new(), high: None };
-            if let Some(leaf) = self.enter(run.kind, top, None, from)? {
+            let top = Place { id, amount, low: Vec::new(), high: None };
+            if let Some(leaf) = self.enter(hold(source, run.kind, id)?, top, None, from)? {
                 return Ok(Some(leaf));
             }
         }
@@ -102,12 +141,19 @@ impl Path {
             }
             let (id, amount, level) = (child.id, child.amount, frame.node.level - 1);
             let (low, high) = (frame.low_of(next).to_vec(), frame.high_of(next).map(<[u8]>::to_vec));
-            let block = if level == 0 { self.next_ahead(source, range)? } else { read_one(source, id)? };
+            let held = if level > 0 {
+                hold(source, run.kind, id)?
+            } else if self.ahead.is_empty() && self.read_ahead == 1 {
+                self.read_ahead = self.reading.after(1);
+                hold(source, run.kind, id)?
+            } else {
+                Held::of(run.kind, id, self.next_ahead(source, range)?)?
+            };
             if let Some(frame) = self.frames.last_mut() {
                 frame.next += 1;
             }
-            let found = Found { id, block, amount, low, high };
-            if let Some(leaf) = self.enter(run.kind, found, Some(level), from)? {
+            let place = Place { id, amount, low, high };
+            if let Some(leaf) = self.enter(held, place, Some(level), from)? {
                 return Ok(Some(leaf));
             }
         }
@@ -116,23 +162,24 @@ impl Path {
     /// Passes a leaf on; steps into a node.
     fn enter(
         &mut self,
-        kind: RunKind,
-        found: Found,
+        held: Held,
+        place: Place,
         level: Option<u8>,
         from: Option<&[u8]>,
     ) -> Result<Option<Found>> {
-        let Found { id, block, amount, .. } = &found;
-        let index = match block.kind() {
-            BlockKind::Node => read_index(kind, block.bytes()).map_err(|problem| problem.of(*id))?,
-            BlockKind::Leaf => None,
+        let Place { id, amount, low, high } = place;
+        let found_level = match &held {
+            Held::Index(_, index) => index.level,
+            Held::Leaf(_) => 0,
         };
-        let found_level = index.as_ref().map_or(0, |index| index.level);
         if let Some(expected) = level.filter(|expected| *expected != found_level) {
-            return Err(Problem::Level { found: found_level, expected }.of(*id));
+            return Err(Problem::Level { found: found_level, expected }.of(id));
         }
-        let Some(node) = index else { return Ok(Some(found)) };
-        amount.check(node.amount).map_err(|problem| problem.of(*id))?;
-        let Found { id, low, high, .. } = found;
+        let node = match held {
+            Held::Index(_, node) => node,
+            Held::Leaf(leaf) => return Ok(Some(Found { id, leaf, amount, low, high })),
+        };
+        amount.check(node.amount).map_err(|problem| problem.of(id))?;
         // Its separators lie within what the node above gives it.
         let first = node.children.get(1).map_or(&[][..], |child| &child.separator);
         let last = node.children.last().map_or(&[][..], |child| &child.separator);
@@ -168,8 +215,9 @@ impl Path {
             is_first || bytes <= MAX_AHEAD_BYTES
         });
         let ids: Vec<BlockId> = wanted.map(|(_, child)| child.id).collect();
-        self.read_ahead = (2 * self.read_ahead).min(MAX_AHEAD);
-        self.ahead = source.read(&ids).into();
+        self.read_ahead = self.reading.after(self.read_ahead);
+        let read = if self.reading == Reading::Ahead { source.read(&ids) } else { source.read_here(&ids) };
+        self.ahead = read.into();
         let first = self.ahead.pop_front();
         Ok(first.expect("a frame with a next child was looked at, and reading answers each question")?)
     }
@@ -177,7 +225,7 @@ impl Path {
     /// Goes back to where leaves with keys from `key` on are found next; the nodes that are known are used
     /// again.
     pub(super) fn seek(&mut self, key: &[u8]) {
-        self.read_ahead = 1;
+        self.read_ahead = self.reading.at_first();
         while let Some(frame) = self.frames.last_mut() {
             let begins_before = frame.low.as_slice() <= key;
             let ends_behind = frame.high.as_deref().is_none_or(|high| !separator::is_passed(high, key));
@@ -192,14 +240,5 @@ impl Path {
         }
         self.ahead.clear();
         self.is_begun = !self.frames.is_empty();
-    }
-}
-
-/// The index node in these plain bytes of a node block; none if it is another part of a run.
-fn read_index(kind: RunKind, plain: &[u8]) -> Result<Option<Index>, Problem> {
-    let node = Node::decode(plain)?;
-    match Form::read(kind, &mut Reader::new(node.body))? {
-        Form::Index => index::decode(kind, node).map(Some),
-        _ => Ok(None),
     }
 }

@@ -4,7 +4,7 @@
 
 use super::{PatchCursor, Report, Stack};
 use crate::patch::{Folder, Outcome};
-use crate::run::{KeyRange, Result, RunCursor, RunReader, Source};
+use crate::run::{KeyRange, Result, RunCursor, RunReader, Source, Stretch};
 use std::cmp::Ordering;
 
 /// Goes through the documents of a stack, by key. Documents that nothing was done to are not copied.
@@ -29,6 +29,15 @@ enum Side {
     Ready,
 }
 
+/// What comes next: one document or many.
+#[derive(Debug)]
+pub(crate) enum Next<'c> {
+    /// Documents of the base that no patch touches.
+    Stretch(Stretch),
+    /// A document.
+    Document(&'c [u8]),
+}
+
 /// Where the document stands that was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Found {
@@ -40,9 +49,20 @@ impl<'s> MergeCursor<'s> {
     /// A cursor before the first document with a key in `range`.
     #[must_use]
     pub fn open(source: &'s dyn Source, stack: Stack<'s>, range: &KeyRange) -> Self {
+        let base = stack.base.map(|run| RunReader::open(source, run).cursor(range.clone()));
+        Self::new(base, PatchCursor::open(source, stack.patches, stack.top, range))
+    }
+
+    /// The same for one of many parts that are read at once: see [`RunCursor::of_part`].
+    pub(super) fn of_part(source: &'s dyn Source, stack: Stack<'s>, range: &KeyRange) -> Self {
+        let base = stack.base.map(|run| RunReader::open(source, run).cursor(range.clone()).of_part());
+        Self::new(base, PatchCursor::of_part(source, stack.patches, stack.top, range))
+    }
+
+    fn new(base: Option<RunCursor<'s>>, patches: PatchCursor<'s>) -> Self {
         Self {
-            base: stack.base.map(|run| RunReader::open(source, run).cursor(range.clone())),
-            patches: PatchCursor::open(source, stack.patches, stack.top, range),
+            base,
+            patches,
             folder: Folder::new(),
             document: Vec::new(),
             base_is: Side::Behind,
@@ -69,6 +89,35 @@ impl<'s> MergeCursor<'s> {
             Some(Found::InBuffer) => self.patches.key().map(|key| (key, self.document.as_slice())),
             None => None,
         })
+    }
+
+    /// As [`Self::next`], but as many documents at once as stand together in a leaf of the base. No keys.
+    ///
+    /// # Errors
+    /// As [`Self::next`].
+    pub(crate) fn next_piece(&mut self, report: Report<'_>) -> Result<Option<Next<'_>>> {
+        if self.is_broken {
+            return Ok(None);
+        }
+        let found = self.find_piece(report);
+        self.is_broken = found.is_err();
+        Ok(match found? {
+            (_, Some(stretch)) => Some(Next::Stretch(stretch)),
+            (Some(Found::InBase), None) => {
+                self.base.as_ref().and_then(RunCursor::current).map(|entry| Next::Document(entry.bytes))
+            }
+            (Some(Found::InBuffer), None) => Some(Next::Document(&self.document)),
+            (None, None) => None,
+        })
+    }
+
+    fn find_piece(&mut self, report: Report<'_>) -> Result<(Option<Found>, Option<Stretch>)> {
+        let found = self.find(report)?;
+        let base = self.base.as_mut().filter(|_| found == Some(Found::InBase));
+        let Some(base) = base else { return Ok((found, None)) };
+        let Some((stretch, is_at_next)) = base.stretch(self.patches.key())? else { return Ok((found, None)) };
+        self.base_is = if is_at_next { Side::Ready } else { Side::Behind };
+        Ok((found, Some(stretch)))
     }
 
     fn find(&mut self, report: Report<'_>) -> Result<Option<Found>> {

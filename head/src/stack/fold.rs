@@ -1,8 +1,8 @@
-//! Stacks folded: into a new base, patch runs into one, and for one document alone.
+//! Stacks folded: into a new base, and patch runs into one.
 
 use super::{MergeCursor, PatchCursor, Report, Stack, bounded};
 use crate::patch::{Folder, Waiting};
-use crate::run::{KeyRange, Result, Run, RunKind, RunWriter, Source};
+use crate::run::{KeyRange, Result, Run, RunKind, RunWriter};
 use tidemark_blockstore::Session;
 
 /// Writes the documents of a whole stack as a new base; none if there are no documents. It depends on the
@@ -46,15 +46,4 @@ pub fn merge_patches(
     let first = stack.patches.iter().find_map(|run| run.first);
     let last = stack.patches.iter().rev().find_map(|run| run.last);
     Ok(writer.finish()?.map(|run| Run { first, last, ..run }))
-}
-
-/// The document with this key.
-///
-/// # Errors
-/// Damage, and failures of the store.
-pub fn get(source: &dyn Source, stack: Stack<'_>, key: &[u8]) -> Result<Option<Vec<u8>>> {
-    // What does not fit is found, and told, by those who go through everything.
-    let mut documents = MergeCursor::open(source, stack, &KeyRange::only(key));
-    let found = documents.next(&mut |_, _| {})?;
-    Ok(found.map(|(_, document)| document.to_vec()))
 }

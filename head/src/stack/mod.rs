@@ -8,12 +8,19 @@
 mod bounded;
 mod documents;
 mod fold;
+mod get;
+mod nearest;
+mod parts;
 mod patches;
+mod scan;
 
 pub(crate) use bounded::bounded;
 pub use documents::MergeCursor;
-pub use fold::{get, merge_into_base, merge_patches};
+pub(crate) use documents::Next;
+pub use fold::{merge_into_base, merge_patches};
+pub use get::get;
 pub use patches::PatchCursor;
+pub(crate) use scan::{Batch, scan};
 
 use crate::patch::{Misfit, Patch};
 use crate::run::Run;

@@ -2,6 +2,7 @@
 
 #![warn(clippy::indexing_slicing)]
 
+use super::nearest::Nearest;
 use super::{Report, Top};
 use crate::patch::{Folder, Patch};
 use crate::run::{KeyRange, Result, Run, RunCursor, RunReader, Source};
@@ -13,6 +14,10 @@ use std::cmp::Ordering;
 pub struct PatchCursor<'s> {
     /// Oldest first.
     runs: Vec<RunCursor<'s>>,
+    /// Those that are at the present key, oldest first.
+    at: Vec<usize>,
+    /// Those that are at later keys; by key, then oldest first.
+    later: Nearest,
     top: Top<'s>,
     /// What of it lies before the end of the range.
     rest: Top<'s>,
@@ -37,9 +42,26 @@ impl<'s> PatchCursor<'s> {
     #[must_use]
     pub fn open(source: &'s dyn Source, runs: &[Run], top: Top<'s>, range: &KeyRange) -> Self {
         let cursor = |run| RunReader::open(source, run).cursor(range.clone());
-        let runs = runs.iter().map(cursor).collect();
-        let mut opened =
-            Self { runs, top, rest: top, range: range.clone(), key: Vec::new(), state: State::Before };
+        Self::new(runs.iter().map(cursor).collect(), top, range)
+    }
+
+    /// The same for one of many parts that are read at once: see [`RunCursor::of_part`].
+    pub(super) fn of_part(source: &'s dyn Source, runs: &[Run], top: Top<'s>, range: &KeyRange) -> Self {
+        let cursor = |run| RunReader::open(source, run).cursor(range.clone()).of_part();
+        Self::new(runs.iter().map(cursor).collect(), top, range)
+    }
+
+    fn new(runs: Vec<RunCursor<'s>>, top: Top<'s>, range: &KeyRange) -> Self {
+        let mut opened = Self {
+            runs,
+            at: Vec::new(),
+            later: Nearest::default(),
+            top,
+            rest: top,
+            range: range.clone(),
+            key: Vec::new(),
+            state: State::Before,
+        };
         opened.rest_from(range.from.as_deref().unwrap_or_default());
         opened
     }
@@ -60,22 +82,35 @@ impl<'s> PatchCursor<'s> {
         if was == State::End {
             return Ok(false);
         }
-        for run in &mut self.runs {
-            if was == State::Before || run.current().is_some_and(|entry| entry.key == self.key) {
-                run.advance()?;
+        if was == State::Before {
+            self.later.clear();
+            self.at.clear();
+            self.at.extend(0..self.runs.len());
+        }
+        for &number in &self.at {
+            let Some(run) = self.runs.get_mut(number) else { continue };
+            if run.advance()? {
+                self.later.push(number, is_before(&self.runs));
             }
         }
+        self.at.clear();
         if let Some(((key, _), rest)) = self.rest.split_first()
             && was == State::At
             && *key == self.key
         {
             self.rest = rest;
         }
-        let in_runs = self.runs.iter().filter_map(|run| Some(run.current()?.key));
+        let in_runs = self.later.first().and_then(|number| self.runs.get(number)?.key());
         let on_top = self.rest.first().map(|(key, _)| *key);
-        let Some(key) = in_runs.chain(on_top).min() else { return Ok(false) };
+        let Some(key) = in_runs.into_iter().chain(on_top).min() else { return Ok(false) };
         self.key.clear();
         self.key.extend_from_slice(key);
+        while let Some(number) = self.later.first()
+            && self.runs.get(number).and_then(RunCursor::key) == Some(&self.key)
+        {
+            self.later.pop(is_before(&self.runs));
+            self.at.push(number);
+        }
         self.state = State::At;
         Ok(true)
     }
@@ -95,8 +130,8 @@ impl<'s> PatchCursor<'s> {
         let Some(key) = self.key() else { return Ok(None) };
         let mut found = Vec::new();
         let mut composed: Option<Patch<'_>> = None;
-        for run in &self.runs {
-            let Some(entry) = run.current().filter(|entry| entry.key == key) else { continue };
+        for run in self.at.iter().filter_map(|number| self.runs.get(*number)) {
+            let Some(entry) = run.current() else { continue };
             let newer = entry.patch()?;
             composed = Some(match composed {
                 None => newer,
@@ -125,4 +160,10 @@ impl<'s> PatchCursor<'s> {
         self.rest_from(key.max(&from));
         self.state = State::Before;
     }
+}
+
+/// Whether one run comes before another: by the keys that they are at, and the older one of those at the same key.
+fn is_before(runs: &[RunCursor<'_>]) -> impl Fn(usize, usize) -> bool {
+    let key = |number: usize| runs.get(number).and_then(RunCursor::key);
+    move |a, b| key(a).cmp(&key(b)).then(a.cmp(&b)).is_lt()
 }

@@ -1,5 +1,7 @@
 //! Stacks against documents folded one layer after the other.
 
+mod parts;
+
 use super::*;
 use crate::key;
 use crate::patch::{Folder, Outcome, Waiting};

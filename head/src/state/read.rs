@@ -8,10 +8,13 @@ use crate::delta::Delta;
 use crate::divergences::Divergences;
 use crate::error::{HeadError, Result};
 use crate::key;
-use crate::run::{KeyRange, Source};
-use crate::stack::{self, MergeCursor, Top};
+use crate::run::Source;
+use crate::stack::{self, Batch, Top};
 use tidemark_base::CollectionUuid;
 use tidemark_base::bson::Element;
+
+/// About how many bytes of a capped collection are worked on together.
+const BATCH_BYTES: usize = 1 << 20;
 
 impl State {
     /// The document with this `_id`, as it is now, flushed or not.
@@ -36,15 +39,9 @@ impl State {
         uuid: CollectionUuid,
         each: &mut dyn FnMut(&[u8]) -> Result<()>,
     ) -> Result<Divergences> {
-        let Some(stored) = self.stored.get(&uuid) else { return Ok(Divergences::default()) };
-        let top = self.documents.sorted(uuid);
-        let mut documents = MergeCursor::open(source, stored.documents.as_stack(&top), &KeyRange::ALL);
-        let mut misfits = Misfits::new();
-        let report = &mut |key: &[u8], misfit| misfits.push((key.to_vec(), misfit));
-        while let Some((_, document)) = documents.next(report)? {
-            each(document)?;
-        }
-        self.told(source, uuid, self.span_of(uuid), misfits)
+        self.scan_by_key(source, uuid, &|batch| Ok(batch), &mut |batch: Batch| {
+            batch.documents().try_for_each(&mut *each)
+        })
     }
 
     /// Goes through the documents of a collection as they are now: by key, or, if it is capped, in the order
@@ -62,6 +59,45 @@ impl State {
             return self.in_order(source, uuid, WINDOW_BYTES, each);
         }
         self.fold(source, uuid, each)
+    }
+
+    /// The same, many documents at once: `work` is done with them in parallel, `each` gets what comes of it, in
+    /// order.
+    ///
+    /// # Errors
+    /// Damage; failures of the store; what `work` and `each` return.
+    pub(crate) fn scan<T: Send>(
+        &self,
+        source: &dyn Source,
+        uuid: CollectionUuid,
+        work: &(dyn Fn(Batch) -> Result<T> + Sync),
+        each: &mut dyn FnMut(T) -> Result<()>,
+    ) -> Result<Divergences> {
+        if !self.capped.contains(&uuid) {
+            return self.scan_by_key(source, uuid, work, each);
+        }
+        let mut batch = Batch::default();
+        let found = self.in_order(source, uuid, WINDOW_BYTES, &mut |document| {
+            batch.document(document);
+            if batch.bytes >= BATCH_BYTES { each(work(std::mem::take(&mut batch))?) } else { Ok(()) }
+        })?;
+        each(work(batch)?)?;
+        Ok(found)
+    }
+
+    fn scan_by_key<T: Send>(
+        &self,
+        source: &dyn Source,
+        uuid: CollectionUuid,
+        work: &(dyn Fn(Batch) -> Result<T> + Sync),
+        each: &mut dyn FnMut(T) -> Result<()>,
+    ) -> Result<Divergences> {
+        let Some(stored) = self.stored.get(&uuid) else { return Ok(Divergences::default()) };
+        let top = self.documents.sorted(uuid);
+        let mut misfits = Misfits::new();
+        let report = &mut |key: &[u8], misfit| misfits.push((key.to_vec(), misfit));
+        stack::scan(source, stored.documents.as_stack(&top), work, report, each)?;
+        self.told(source, uuid, self.span_of(uuid), misfits)
     }
 
     /// Whether a capped collection has a place for this key: whether the document is there.
