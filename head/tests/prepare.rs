@@ -62,6 +62,12 @@ fn what_is_measured_is_what_is_written() {
         let bytes = std::fs::read(folder.path().join(format!("dump/app/{name}.bson"))).unwrap();
         assert_eq!(measured.bytes, bytes.len() as u64, "{name}");
         assert_eq!(measured.documents, tidemark_base::bson::split(&bytes).count() as u64, "{name}");
+        // These collections are far shorter than a segment.
+        assert_eq!(measured.segments.len(), usize::from(measured.bytes > 0), "{name}");
+        for segment in &measured.segments {
+            let (documents, bytes, crc) = (segment.documents, segment.bytes, segment.crc);
+            assert_eq!((documents, bytes, crc), (measured.documents, measured.bytes, measured.crc), "{name}");
+        }
         // The header of the last block of the collection holds its checksum.
         let end = doc! {"db": "app", "collection": name, "EOF": true, "CRC": measured.crc.cast_signed()};
         let end = end.to_vec().unwrap();

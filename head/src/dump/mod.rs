@@ -26,13 +26,16 @@ mod folder;
 mod part;
 mod prelude;
 mod read;
+mod sum;
 mod write;
 
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
 pub(crate) use archive::checksum;
 pub use error::{DumpError, Problem};
 pub use part::{Kind, Namespace, Part, Versions};
 pub use read::{ArchiveReader, DirectoryReader, Item, Source};
-pub use write::{ArchiveWriter, Compression, DirectoryWriter, Sink, Target};
+pub use sum::Sum;
+pub use write::{ArchiveWriter, Compression, DirectoryWriter, Sink, Target, Walked};

@@ -2,25 +2,25 @@
 //!
 //! Planned, then done: [`plan()`] reads the catalog and the definitions of views and decides what the dump
 //! holds; [`prepare()`] proves it and measures, if that is wanted; the caller makes a writer of the plan's
-//! parts; [`write()`] streams the documents, capped collections in the order of insertion, all others by key. The same state, choice and writer give the same bytes.
+//! parts; [`write()`] streams the documents, capped collections in the order of insertion, all others by key. The same
+//! state, choice and writer give the same bytes.
 //! Read-only: all of a head that a front-end uses.
 
 mod prepare;
+mod segments;
 
 pub(crate) use prepare::check;
-pub use prepare::{Measured, Prepared, prepare};
+pub use prepare::{Measured, Prepared, Segment, prepare};
 
 use crate::divergences::Divergences;
-use crate::dump::Sink;
 use crate::dump::plan::{self, Documents, Inventory, Plan};
+use crate::dump::{Sink, Walked};
 use crate::error::{HeadError, Result};
 use crate::run::Source;
+use crate::stack::Batch;
 use crate::state::State;
 use tidemark_base::CollectionUuid;
 use tidemark_oplog::filter::Filter;
-
-/// About how many bytes of documents are handed on together.
-const BATCH_BYTES: usize = 1 << 20;
 
 /// Decides what a dump of this state holds: what `chosen` keeps, with users and roles if they are wanted.
 ///
@@ -74,26 +74,18 @@ pub fn write_and_tell<S: Sink>(
     mut sink: S,
     told: &mut dyn FnMut(&Divergences),
 ) -> Result<S::Finished> {
-    let mut batch = Vec::with_capacity(2 * BATCH_BYTES);
     for entry in &plan.entries {
         sink.begin(&entry.part)?;
         match &entry.documents {
             Documents::None => {}
             Documents::Given(documents) => sink.documents(documents)?,
             Documents::Of(uuid) => {
-                let found = state.for_each(source, *uuid, &mut |document| {
-                    batch.extend_from_slice(document);
-                    if batch.len() >= BATCH_BYTES {
-                        sink.documents(&batch)?;
-                        batch.clear();
-                    }
-                    Ok(())
+                let found = state.scan(source, *uuid, &|batch| Ok(batch), &mut |batch: Batch| {
+                    let pieces: Vec<&[u8]> = batch.pieces().collect();
+                    let Batch { bytes, longest_bytes, .. } = batch;
+                    Ok(sink.walked(&Walked { pieces: &pieces, bytes, longest_bytes })?)
                 })?;
                 told(&found);
-                if !batch.is_empty() {
-                    sink.documents(&batch)?;
-                    batch.clear();
-                }
             }
         }
         sink.end()?;

@@ -1,13 +1,15 @@
 //! The preparing pass: everything that an export will write is read and folded once, without writing.
 //!
 //! Diffs do not tell how long the documents become, so lengths are known only after this. It is a proof too:
-//! every block is what was stored, every document is sound BSON, and what did not fit is told.
+//! every block is what was stored, every document is sound BSON, and what did not fit is told. Collections are
+//! measured as a whole, for an archive, and in segments, so that a restore can be divided and gone on with.
 
+use super::segments::{SEGMENT_BYTES, Segments};
 use super::{Documents, Plan};
 use crate::divergences::Divergences;
-use crate::dump;
 use crate::error::{HeadError, Result};
 use crate::run::Source;
+use crate::stack::Batch;
 use crate::state::State;
 use tidemark_base::bson::{self, Doc, split};
 
@@ -29,13 +31,29 @@ impl Prepared {
 }
 
 /// The documents of one part.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Measured {
     /// How many.
     pub documents: u64,
     /// Their length, in bytes.
     pub bytes: u64,
     /// CRC-64/XZ of all of them, in the order of the export: what stands at their end in an archive.
+    pub crc: u64,
+    /// The same in stretches, which together are all of them: the same for the same documents, always.
+    pub segments: Vec<Segment>,
+}
+
+/// Documents that an export writes one behind the other: 64 MiB, with the rest of the document that reaches over it,
+/// or what is left at the end of a collection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// The key of the first document. In a capped collection later ones may have smaller keys.
+    pub first_key: Vec<u8>,
+    /// How many they are.
+    pub documents: u64,
+    /// Their length, in bytes.
+    pub bytes: u64,
+    /// CRC-64/XZ of them.
     pub crc: u64,
 }
 
@@ -46,30 +64,37 @@ pub struct Measured {
 pub fn prepare(state: &State, source: &dyn Source, plan: &Plan) -> Result<Prepared> {
     let mut prepared = Prepared::default();
     for entry in &plan.entries {
-        let (mut measured, mut digest) = (Measured::default(), dump::checksum());
-        let each = &mut |document: &[u8]| {
-            check(document, || entry.part.namespace.shown())?;
-            digest.update(document);
-            measured.documents += 1;
-            measured.bytes += document.len() as u64;
-            Ok(())
-        };
+        let mut segments = Segments::new(SEGMENT_BYTES);
+        let place = || entry.part.namespace.shown();
         match &entry.documents {
             Documents::None => {}
             Documents::Given(documents) => {
+                let mut batch = Batch::default();
                 for document in split(documents) {
-                    let namespace = || entry.part.namespace.shown();
                     let broken =
-                        |problem| HeadError::BrokenDocument { namespace: namespace(), id: None, problem };
-                    each(document.map_err(broken)?.as_bytes())?;
+                        |problem| HeadError::BrokenDocument { namespace: place(), id: None, problem };
+                    batch.document(document.map_err(broken)?.as_bytes());
                 }
+                segments.add(&checked(batch, place)?);
             }
-            Documents::Of(uuid) => prepared.divergences.append(state.for_each(source, *uuid, each)?),
+            Documents::Of(uuid) => {
+                let work = &|batch| checked(batch, place);
+                let found = state.scan(source, *uuid, work, &mut |checked| {
+                    segments.add(&checked);
+                    Ok(())
+                })?;
+                prepared.divergences.append(found);
+            }
         }
-        measured.crc = digest.finalize();
-        prepared.parts.push(measured);
+        prepared.parts.push(segments.finish());
     }
     Ok(prepared)
+}
+
+/// The same, if they are sound documents.
+fn checked(batch: Batch, place: impl Fn() -> String) -> Result<Batch> {
+    batch.documents().try_for_each(|document| check(document, &place))?;
+    Ok(batch)
 }
 
 /// Fails unless a document is sound BSON, all the way down. `place` is asked only then.

@@ -59,11 +59,24 @@ pub fn encode(id: Element<'_>, out: &mut Vec<u8>) -> Result<(), KeyError> {
     result
 }
 
+/// What stands behind the length of a document that begins with an `_id` that is an ObjectId.
+const OBJECT_ID_FIRST: &[u8; 5] = b"\x07_id\0";
+
 /// Appends the key of a document to `out`: that of its first `_id`. On an error, `out` is as it was.
 ///
 /// # Errors
 /// [`KeyError::NoId`], or as [`encode`]; [`KeyError::Broken`] also if the document is broken before its `_id`.
 pub fn key_of_document(document: Doc<'_>, out: &mut Vec<u8>) -> Result<(), KeyError> {
+    // Nearly all documents begin with an ObjectId: the same key without a walk.
+    if let Some((OBJECT_ID_FIRST, rest)) = document.as_bytes().get(4..).and_then(<[u8]>::split_first_chunk)
+        && let Some((id, [_, ..])) = rest.split_first_chunk::<12>()
+    {
+        let mut key = [0; 13];
+        let [first, others @ ..] = &mut key;
+        (*first, *others) = (class::of(kind::OBJECT_ID)?, *id);
+        out.extend_from_slice(&key);
+        return Ok(());
+    }
     encode(document.get("_id")?.ok_or(KeyError::NoId)?, out)
 }
 

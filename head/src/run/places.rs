@@ -30,7 +30,12 @@ pub(super) struct Placed<'l> {
 
 impl<'l> Placed<'l> {
     /// Walks over the leaf, whose items begin at `start`, unless somebody did before.
-    pub(super) fn open(kind: RunKind, leaf: &'l Leaf, start: usize, said: &Said<'_>) -> Result<Self, Problem> {
+    pub(super) fn open(
+        kind: RunKind,
+        leaf: &'l Leaf,
+        start: usize,
+        said: &Said<'_>,
+    ) -> Result<Self, Problem> {
         let plain = leaf.block.bytes();
         let places = match leaf.places.get() {
             Some(places) => places,

@@ -5,6 +5,7 @@ use crate::divergences::Divergences;
 use crate::error::{Result, shown};
 use crate::export;
 use crate::head::HeadName;
+use crate::stack::Batch;
 use crate::state::State;
 use tidemark_blockstore::{Expect, NewRef, RefChange, Store};
 
@@ -32,10 +33,13 @@ pub fn prove(store: &Store, name: &HeadName, id: u64) -> Result<Proof> {
     let mut divergences = Divergences::default();
     for (uuid, collection) in state.catalog().iter() {
         // What an export reads is what is proven: of capped collections the order too.
-        let found = state.for_each(&session, uuid, &mut |document| {
-            export::check(document, || shown(collection))?;
-            proven.documents += 1;
-            proven.document_bytes += document.len() as u64;
+        let work = &|batch: Batch| {
+            batch.documents().try_for_each(|document| export::check(document, || shown(collection)))?;
+            Ok((batch.count, batch.bytes as u64))
+        };
+        let found = state.scan(&session, uuid, work, &mut |(documents, bytes)| {
+            proven.documents += documents;
+            proven.document_bytes += bytes;
             Ok(())
         })?;
         divergences.append(found);

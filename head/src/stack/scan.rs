@@ -33,6 +33,9 @@ const PARTS_PER_THREAD: usize = 3;
 /// About how many bytes of documents are handed on together if they are not read in parallel.
 const BATCH_BYTES: usize = 2 << 20;
 
+/// Shorter stretches of a leaf than this are copied: who writes shall not have to do it in small pieces.
+const COPIED_BYTES: usize = 16 << 10;
+
 /// For how long a thread of the pool sleeps that has nothing to do but wait.
 const NAP: Duration = Duration::from_micros(100);
 
@@ -40,10 +43,10 @@ const NAP: Duration = Duration::from_micros(100);
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     pieces: Vec<Piece>,
-    /// What patches made of documents.
+    /// What patches made of documents, and what is short.
     made: Vec<u8>,
     /// How many they are.
-    pub(crate) documents: u64,
+    pub(crate) count: u64,
     /// Their length.
     pub(crate) bytes: usize,
     /// The length of the longest one.
@@ -74,19 +77,27 @@ impl Batch {
     }
 
     fn stretch(&mut self, stretch: Stretch) {
-        self.documents += stretch.documents;
+        self.count += stretch.documents;
         self.bytes += stretch.bytes().len();
         self.longest_bytes = self.longest_bytes.max(stretch.longest_bytes);
-        self.pieces.push(Piece::Stretch(stretch));
+        if stretch.bytes().len() < COPIED_BYTES {
+            self.put(stretch.bytes());
+        } else {
+            self.pieces.push(Piece::Stretch(stretch));
+        }
     }
 
     /// Adds a document.
     pub(crate) fn document(&mut self, document: &[u8]) {
-        self.documents += 1;
+        self.count += 1;
         self.bytes += document.len();
         self.longest_bytes = self.longest_bytes.max(document.len());
+        self.put(document);
+    }
+
+    fn put(&mut self, documents: &[u8]) {
         let start = self.made.len();
-        self.made.extend_from_slice(document);
+        self.made.extend_from_slice(documents);
         let end = self.made.len();
         match self.pieces.last_mut() {
             Some(Piece::Made(range)) => range.end = end,

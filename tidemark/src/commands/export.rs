@@ -15,7 +15,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use tidemark_head::dump::plan::{Plan, Why};
 use tidemark_head::dump::{
-    ArchiveWriter, Compression, DirectoryWriter, DumpError, Namespace, Part, Sink, Target, Versions,
+    ArchiveWriter, Compression, DirectoryWriter, DumpError, Namespace, Part, Sink, Target, Versions, Walked,
 };
 use tidemark_head::export;
 use tidemark_head::fork::Fork;
@@ -262,6 +262,12 @@ impl<S: Sink> Sink for Counted<'_, S> {
         *self.bytes += documents.len() as u64;
         self.progress.add(documents.len() as u64);
         self.inner.documents(documents)
+    }
+
+    fn walked(&mut self, documents: &Walked<'_>) -> Result<(), DumpError> {
+        *self.bytes += documents.bytes as u64;
+        self.progress.add(documents.bytes as u64);
+        self.inner.walked(documents)
     }
 
     fn end(&mut self) -> Result<(), DumpError> {

@@ -15,7 +15,7 @@ struct Suite {
 }
 
 /// In the order in which they run: those that need a calm disk first.
-const SUITES: [Suite; 5] = [
+const SUITES: [Suite; 6] = [
     Suite {
         name: "peers",
         what: "backups by Tidemark, restic, borg, mongodump and bare zstd: apt-get install restic borgbackup",
@@ -39,6 +39,11 @@ const SUITES: [Suite; 5] = [
     Suite {
         name: "oplog",
         what: "entries parsed, diffs applied, slices written and read against other readers and bare compression",
+        runs_tidemark: false,
+    },
+    Suite {
+        name: "read",
+        what: "exports into a pipe against the bare work, stacks against their compacted form, single documents",
         runs_tidemark: false,
     },
 ];

@@ -10,15 +10,17 @@ use tidemark_base::bson::Doc;
 use tidemark_benches::Stopwatch;
 use tidemark_blockstore::{LocalBackend, Store};
 use tidemark_head::head::look_up;
-use tidemark_head::run::Source;
+use tidemark_head::run::{Cached, Source};
 use tidemark_head::state::State;
 use tidemark_testkit::generate::orders::Orders;
 
 /// The word that makes this program the process that has just started.
 pub(crate) const COLD: &str = "--cold-get";
-/// How many documents are asked for, and of how many different ones.
-const GETS: u64 = 200_000;
+/// How many different documents are asked for, and how often each.
 const DIFFERENT: u64 = 20_000;
+const TIMES: u64 = 5;
+/// What a reader may hold: more than those lie in.
+const CACHE_BYTES: usize = 128 << 20;
 
 /// A base and a stack of 20 runs, cold and warm.
 pub(crate) fn run(orders: u64) -> Value {
@@ -34,18 +36,23 @@ pub(crate) fn run(orders: u64) -> Value {
 
 fn both(rig: &Rig, folder: &Path, orders: u64) -> Value {
     let state = rig.head.state();
-    // In the span of a few leaves in a hundred: what a reader that is asked often holds in memory.
+    // Neighbours, in a few hundred leaves: what a reader that is asked often holds in memory.
     let ids: Vec<Vec<u8>> = (0..DIFFERENT).map(|n| rig.document(n % orders, 0)).collect();
     let spread: Vec<Vec<u8>> = (0..DIFFERENT / 10).map(|n| rig.document(n * 7919 % orders, 0)).collect();
     let asked = |source: &dyn Source, id: &[u8]| {
         let id = Doc::new(id).unwrap().get("_id").unwrap().unwrap();
         std::hint::black_box(state.get(source, UUID, id).unwrap());
     };
-    let source: &dyn Source = &rig.store;
-    ids.iter().take(100).for_each(|id| asked(source, id));
-    let one = per_s(GETS / 100, || ids.iter().take(2000).for_each(|id| asked(source, id)));
-    let two = per_s(GETS / 100, || ids.par_iter().take(2000).for_each(|id| asked(source, id)));
-    let all_over = per_s(DIFFERENT / 10, || spread.iter().for_each(|id| asked(source, id)));
+    let cached = Cached::new(&rig.store, CACHE_BYTES);
+    let source: &dyn Source = &cached;
+    ids.iter().for_each(|id| asked(source, id));
+    let one = per_s(TIMES * DIFFERENT, || {
+        (0..TIMES).for_each(|_| ids.iter().for_each(|id| asked(source, id)));
+    });
+    let all = per_s(TIMES * DIFFERENT, || {
+        (0..TIMES).for_each(|_| ids.par_iter().for_each(|id| asked(source, id)));
+    });
+    let all_over = per_s(DIFFERENT / 10, || spread.iter().for_each(|id| asked(&rig.store, id)));
     let program = std::env::current_exe().unwrap();
     let colds: Vec<f64> = (0..5)
         .map(|_| {
@@ -55,8 +62,8 @@ fn both(rig: &Rig, folder: &Path, orders: u64) -> Value {
         .collect();
     json!({
         "warm_per_s_one_thread": one,
-        "warm_per_s_all_threads": two,
-        "all_over_per_s": all_over,
+        "warm_per_s_all_threads": all,
+        "uncached_per_s": all_over,
         "cold_ms": colds,
     })
 }

@@ -147,10 +147,8 @@ impl Rig {
         use rayon::prelude::*;
         let mut blocks = Vec::new();
         each_batch(self.source, self.orders, |batch| {
-            let packed: Vec<Vec<u8>> = batch
-                .par_chunks(BLOCK_BYTES)
-                .map(|block| zstd::bulk::compress(block, 3).unwrap())
-                .collect();
+            let packed: Vec<Vec<u8>> =
+                batch.par_chunks(BLOCK_BYTES).map(|block| zstd::bulk::compress(block, 3).unwrap()).collect();
             blocks.extend(packed);
         });
         blocks

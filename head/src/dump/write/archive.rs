@@ -3,15 +3,12 @@
 //! Nothing is buffered but headers, so wrap what is slow in small pieces. With one collection after another,
 //! mongorestore needs no more than one worker and cannot deadlock.
 
-use super::Sink;
 use super::packed::{Compression, Packed};
 use super::progress::Progress;
-use crate::dump::archive::{
-    BlockHeader, ContentsEntry, MAGIC, TERMINATOR, checksum, write_entry, write_header,
-};
+use super::{Sink, Walked};
+use crate::dump::archive::{BlockHeader, ContentsEntry, MAGIC, TERMINATOR, write_entry, write_header};
 use crate::dump::limits::MAX_ARCHIVE_DOCUMENT_BYTES;
-use crate::dump::{DumpError, Part, Versions, metadata};
-use crc_fast::Digest;
+use crate::dump::{DumpError, Part, Sum, Versions, metadata};
 use std::io::Write;
 
 /// Writes an archive.
@@ -22,7 +19,7 @@ pub struct ArchiveWriter<W: Write> {
     place: String,
     progress: Progress,
     /// Of the open part.
-    digest: Digest,
+    sum: Sum,
 }
 
 impl<W: Write> ArchiveWriter<W> {
@@ -44,8 +41,8 @@ impl<W: Write> ArchiveWriter<W> {
             return Err(DumpError::Misuse { what });
         }
         let out = Packed::new(out, compression);
-        let digest = checksum();
-        let mut writer = Self { out, place: place.to_owned(), progress: Progress::new(Vec::new()), digest };
+        let mut writer =
+            Self { out, place: place.to_owned(), progress: Progress::new(Vec::new()), sum: Sum::default() };
         let mut head = MAGIC.to_vec();
         write_header(versions, &mut head);
         for part in &parts {
@@ -106,20 +103,28 @@ impl<W: Write> Sink for ArchiveWriter<W> {
 
     fn begin(&mut self, part: &Part) -> Result<(), DumpError> {
         self.progress.begin(part)?;
-        self.digest = checksum();
+        self.sum = Sum::default();
         self.put_header(part, None)
     }
 
     fn documents(&mut self, documents: &[u8]) -> Result<(), DumpError> {
         self.progress.check(documents, MAX_ARCHIVE_DOCUMENT_BYTES)?;
-        self.digest.update(documents);
+        self.sum.add(documents);
         self.put(documents)
+    }
+
+    fn walked(&mut self, documents: &Walked<'_>) -> Result<(), DumpError> {
+        self.progress.check_walked(documents, MAX_ARCHIVE_DOCUMENT_BYTES)?;
+        documents.pieces.iter().try_for_each(|piece| {
+            self.sum.add(piece);
+            self.put(piece)
+        })
     }
 
     fn end(&mut self) -> Result<(), DumpError> {
         let part = self.progress.end()?;
         self.put(&TERMINATOR)?;
-        self.put_header(&part, Some(self.digest.finalize()))?;
+        self.put_header(&part, Some(self.sum.value()))?;
         self.put(&TERMINATOR)
     }
 

@@ -2,9 +2,9 @@
 //!
 //! Existing files are never written to and links never followed. Files are not synced.
 
-use super::Sink;
 use super::packed::{Compression, Packed};
 use super::progress::Progress;
+use super::{Sink, Walked};
 use crate::dump::error::shown_path;
 use crate::dump::folder::Folder;
 use crate::dump::names::file_name;
@@ -110,6 +110,15 @@ impl Sink for DirectoryWriter {
         self.progress.check(documents, MAX_BSON_BYTES)?;
         let Some((file, place)) = &mut self.file else { return Ok(()) };
         file.write_all(documents).map_err(|error| DumpError::io(place, "write", error))
+    }
+
+    fn walked(&mut self, documents: &Walked<'_>) -> Result<(), DumpError> {
+        self.progress.check_walked(documents, MAX_BSON_BYTES)?;
+        let Some((file, place)) = &mut self.file else { return Ok(()) };
+        let mut pieces = documents.pieces.iter();
+        pieces
+            .try_for_each(|piece| file.write_all(piece))
+            .map_err(|error| DumpError::io(place, "write", error))
     }
 
     fn end(&mut self) -> Result<(), DumpError> {

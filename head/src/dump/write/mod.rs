@@ -11,6 +11,17 @@ pub use packed::Compression;
 
 use super::{DumpError, Part};
 
+/// Whole documents that were walked over before, so that nobody need look at them again.
+#[derive(Clone, Copy, Debug)]
+pub struct Walked<'d> {
+    /// The documents, whole ones in each piece.
+    pub pieces: &'d [&'d [u8]],
+    /// Their length, in bytes.
+    pub bytes: usize,
+    /// The length of the longest one.
+    pub longest_bytes: usize,
+}
+
 /// Writes a dump, part by part.
 ///
 /// A writer is made with all its parts. Each is begun, given its documents, and ended, in their order; views
@@ -30,6 +41,14 @@ pub trait Sink {
     /// # Errors
     /// If writing fails, they are not whole documents, or one is too large for the format.
     fn documents(&mut self, documents: &[u8]) -> Result<(), DumpError>;
+
+    /// The same of documents that were walked over before.
+    ///
+    /// # Errors
+    /// As [`Self::documents`].
+    fn walked(&mut self, documents: &Walked<'_>) -> Result<(), DumpError> {
+        documents.pieces.iter().try_for_each(|piece| self.documents(piece))
+    }
 
     /// Ends the part.
     ///

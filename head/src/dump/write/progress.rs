@@ -1,5 +1,6 @@
 //! How far a writer is: which parts are done, which is open. Holds callers to the order they promised.
 
+use super::Walked;
 use crate::dump::{DumpError, Part};
 use tidemark_base::bson;
 
@@ -37,24 +38,20 @@ impl Progress {
     pub(super) fn check(&self, documents: &[u8], most_bytes: usize) -> Result<(), DumpError> {
         let part = self.open()?;
         let namespace = || part.namespace.shown();
-        if part.stream.is_none() && !documents.is_empty() {
-            return Err(misuse(format!("{} has no documents", namespace())));
-        }
+        check_has_documents(part, documents.is_empty())?;
         for document in bson::split(documents) {
             let document =
                 document.map_err(|source| DumpError::Documents { namespace: namespace(), source })?;
-            let bytes = document.as_bytes().len();
-            if bytes > most_bytes {
-                return Err(DumpError::TooLarge {
-                    namespace: namespace(),
-                    what: "a document",
-                    bytes,
-                    limit: most_bytes,
-                    advice: "mongorestore cannot read it from an archive: export as a directory",
-                });
-            }
+            check_length(part, document.as_bytes().len(), most_bytes)?;
         }
         Ok(())
+    }
+
+    /// The same of documents that were walked over before.
+    pub(super) fn check_walked(&self, documents: &Walked<'_>, most_bytes: usize) -> Result<(), DumpError> {
+        let part = self.open()?;
+        check_has_documents(part, documents.bytes == 0)?;
+        check_length(part, documents.longest_bytes, most_bytes)
     }
 
     pub(super) fn end(&mut self) -> Result<Part, DumpError> {
@@ -67,6 +64,26 @@ impl Progress {
             Some(part) => Err(misuse(format!("{} is missing", part.namespace.shown()))),
         }
     }
+}
+
+fn check_has_documents(part: &Part, are_none: bool) -> Result<(), DumpError> {
+    if part.stream.is_some() || are_none {
+        return Ok(());
+    }
+    Err(misuse(format!("{} has no documents", part.namespace.shown())))
+}
+
+fn check_length(part: &Part, bytes: usize, most_bytes: usize) -> Result<(), DumpError> {
+    if bytes <= most_bytes {
+        return Ok(());
+    }
+    Err(DumpError::TooLarge {
+        namespace: part.namespace.shown(),
+        what: "a document",
+        bytes,
+        limit: most_bytes,
+        advice: "mongorestore cannot read it from an archive: export as a directory",
+    })
 }
 
 fn misuse(what: String) -> DumpError {

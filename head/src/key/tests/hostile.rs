@@ -46,6 +46,29 @@ fn a_document_without_an_id_is_refused_and_of_several_the_first_counts() {
     assert_eq!(out, key(&int32(1)));
 }
 
+#[test]
+fn a_document_that_begins_with_an_object_id_has_the_key_of_that() {
+    let id = (kind::OBJECT_ID, (1..=12).collect::<Vec<u8>>());
+    let whole = document(kind::OBJECT, &[(b"_id", id.clone()), (b"a", int32(1))]).1;
+    let mut out = vec![7];
+    key_of_document(Doc::new(&whole).unwrap(), &mut out).unwrap();
+    assert_eq!(out, [&[7], key(&id).as_slice()].concat());
+    // Cut short anywhere, by a document that says so and ends: as walking finds it.
+    for len in 5..whole.len() {
+        let mut cut = whole[..len].to_vec();
+        cut[..4].copy_from_slice(&u32::try_from(len).unwrap().to_le_bytes());
+        cut[len - 1] = 0;
+        let document = Doc::new(&cut).unwrap();
+        let walked = document.get("_id").map(|id| id.map(|id| id.value.to_vec()));
+        let mut out = Vec::new();
+        match (key_of_document(document, &mut out), walked) {
+            (Ok(()), Ok(Some(value))) => assert_eq!(out, key(&(kind::OBJECT_ID, value)), "{len}"),
+            (Err(KeyError::NoId), Ok(None)) | (Err(KeyError::Broken(_)), Err(_)) => assert!(out.is_empty()),
+            other => panic!("{len}: {other:?}"),
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(5000))]
 

@@ -62,6 +62,18 @@ fn try_all(session: &Session, run: &Run, keys: &[&Vec<u8>]) -> bool {
             assert_eq!(got.as_ref(), items.get(*key));
         }
     }
+    // In two parts, by way of a cache: an error as well, or the same items.
+    let cached = Cached::new(session, 1 << 20);
+    let reader = RunReader::open(&cached, run);
+    for key in keys {
+        let below = KeyRange { from: None, before: Some((*key).clone()) };
+        let above = KeyRange { from: Some((*key).clone()), before: None };
+        let [below, above] = [below, above].map(|range| rest(&mut reader.cursor(range).of_part()));
+        if let (Ok(below), Ok(above)) = (below, above) {
+            let both: Items = below.into_iter().chain(above).collect();
+            assert!(all.as_ref().is_ok_and(|all| *all == both));
+        }
+    }
     match all {
         Err(RunError::Damaged { .. } | RunError::Store(_)) => false,
         Err(other) => panic!("{other}"),
@@ -145,6 +157,29 @@ fn a_child_in_place_of_another_is_found() {
         let error = read_all(&session, &Run { top, ..run.clone() }).unwrap_err();
         assert!(matches!(error, RunError::Damaged { problem: Problem::Level { .. }, .. }), "{error}");
     }
+}
+
+#[test]
+fn a_document_behind_the_end_of_its_leaf_is_not_passed_over_where_a_part_ends() {
+    let store = store();
+    let session = store.session(&[]).unwrap();
+    let run = write(&session, RunKind::Base, &documents(500, 600)).unwrap();
+    let block = session.read(&[run.top]).remove(0).unwrap();
+    let index = index::decode(RunKind::Base, Node::decode(block.bytes()).unwrap()).unwrap();
+    let [first, second] = [&index.children[0], &index.children[1]];
+    // The last document of the first leaf gets an _id that belongs behind all others.
+    let leaf = session.read(&[first.id]).remove(0).unwrap();
+    let documents: Vec<Doc<'_>> = tidemark_base::bson::split(leaf.bytes()).map(Result::unwrap).collect();
+    let (last, others) = documents.split_last().unwrap();
+    let moved = numbered(100_000, &last.get("value").unwrap().unwrap().value[5..]).1;
+    assert_eq!(moved.len(), last.as_bytes().len());
+    let plain = [others.iter().map(|it| it.as_bytes()).collect::<Vec<_>>().concat(), moved].concat();
+    let top = replace(&session, &[run.top, first.id], BlockKind::Leaf, &plain).unwrap();
+    let range = KeyRange { from: None, before: Some(second.separator.clone()) };
+    let bad = Run { top, ..run };
+    let mut cursor = RunReader::open(&session, &bad).cursor(range).of_part();
+    let error = rest(&mut cursor).unwrap_err();
+    assert!(matches!(error, RunError::Damaged { problem: Problem::Range, .. }), "{error}");
 }
 
 #[test]

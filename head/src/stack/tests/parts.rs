@@ -24,7 +24,7 @@ fn in_parts(part_bytes: u64, source: &dyn Source, stack: Stack<'_>) -> Result<Fo
     let report = &mut |key: &[u8], misfit| misfits.push((key.to_vec(), misfit));
     let each = &mut |batch: Batch| {
         let found: Vec<Vec<u8>> = batch.documents().map(<[u8]>::to_vec).collect();
-        assert_eq!(batch.documents, found.len() as u64);
+        assert_eq!(batch.count, found.len() as u64);
         assert_eq!(batch.bytes, found.iter().map(Vec::len).sum::<usize>());
         assert_eq!(batch.longest_bytes, found.iter().map(Vec::len).max().unwrap_or(0));
         for piece in batch.pieces() {
@@ -48,7 +48,8 @@ fn tall(layers: usize, bytes: usize) -> Given {
     let layer = |round: usize| -> Vec<Step> {
         let round = i32::try_from(round).unwrap();
         let deeds = [Deed::Set, Deed::Replace, Deed::Delete, Deed::Insert];
-        let within = (0..60).map(|n| made((n * 37 + round * 11) % 1300, deeds[n as usize % 4], n + round));
+        let deeds = deeds.into_iter().cycle();
+        let within = (0..60).zip(deeds).map(|(n, deed)| made((n * 37 + round * 11) % 1300, deed, n + round));
         within.chain((0..40).map(|n| made(1300 + 40 * round + n, Deed::Insert, n))).collect()
     };
     Given::new(&base, &(0..layers).map(layer).collect::<Vec<_>>(), &layer(layers))
@@ -71,7 +72,9 @@ fn a_stack_is_the_same_in_parts_of_any_size_on_any_number_of_threads() {
         }
     }
     // Without a base, and with nothing but memory.
-    for stack in [Stack { base: None, ..stack }, Stack { top: &in_memory, ..Stack::default() }, Stack::default()] {
+    for stack in
+        [Stack { base: None, ..stack }, Stack { top: &in_memory, ..Stack::default() }, Stack::default()]
+    {
         assert!(in_parts(5000, &given.store, stack).unwrap() == in_one_go(&given.store, stack));
     }
 }
