@@ -6,7 +6,7 @@
 use crate::backend::{Backend, PackWriter, Row, Txn, TxnBody};
 use crate::error::{Error, Result};
 use crate::ids::{OwnerId, PackId};
-use crate::superblock::Superblock;
+use crate::superblock::{CutSizes, Superblock};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -49,8 +49,13 @@ fn new_owner(shared: &Shared, entropy: &mut dyn Entropy) -> OwnerId {
 impl MemoryBackend {
     /// A new, empty store.
     pub fn new(entropy: &mut dyn Entropy) -> Self {
+        Self::with_cut_sizes(entropy, CutSizes::DEFAULT)
+    }
+
+    /// The same, with other sizes of what is cut: small ones let little data have the shape of much.
+    pub fn with_cut_sizes(entropy: &mut dyn Entropy, cut_sizes: CutSizes) -> Self {
         let shared = Arc::<Shared>::default();
-        let superblock = Superblock::new(entropy);
+        let superblock = Superblock { cut_sizes, ..Superblock::new(entropy) };
         let owner = new_owner(&shared, entropy);
         Self { superblock, owner, shared }
     }

@@ -191,6 +191,20 @@ impl Session {
         Ok(kept)
     }
 
+    /// How long the records of blocks are in their packs, in bytes, those too that are not synced; none for a
+    /// block that is not there. For estimates: the stored form may change at any time.
+    ///
+    /// # Errors
+    /// Failures of the backend.
+    pub fn stored_bytes(&self, ids: &[BlockId]) -> Result<Vec<Option<u32>>> {
+        let pending: Vec<Option<BlockRow>> = {
+            let pending = lock(&self.pending);
+            ids.iter().map(|id| pending.get(id).copied()).collect()
+        };
+        let rows = self.store.locate(ids)?;
+        Ok(pending.into_iter().zip(rows).map(|(a, b)| a.or(b).map(|row| row.record_len())).collect())
+    }
+
     fn append(&self, records: &[Record]) -> Result<()> {
         if records.is_empty() {
             return Ok(());

@@ -4,6 +4,7 @@
 //! the blockstore; the state here is what can be thrown away. Synchronous and clock-free.
 
 pub mod catalog;
+pub mod compaction;
 mod counter;
 mod delta;
 mod divergence;

@@ -10,6 +10,7 @@ pub mod gridfs;
 pub mod ids;
 pub mod oplog_mix;
 pub mod orders;
+pub mod rounds;
 pub mod wide;
 pub mod writer;
 

@@ -14,6 +14,7 @@ mod rewind;
 pub use names::HeadName;
 pub use place::Holder;
 
+use crate::compaction::{Pace, Plan};
 use crate::divergences::Divergences;
 use crate::error::{HeadError, Result};
 use crate::snapshot::{self, Snapshot};
@@ -189,6 +190,29 @@ impl Head {
         let session = self.session()?;
         let root = self.state.compact(&session)?;
         self.advance(&session, root, Vec::new())
+    }
+
+    /// Folds stretches of collections into their bases, and moves the head to the result.
+    ///
+    /// # Errors
+    /// As [`Self::flush`].
+    pub fn compact_by(&mut self, plan: &Plan, pace: Pace<'_>) -> Result<BlockId> {
+        let session = self.session()?;
+        let root = self.state.compact_by(&session, plan, pace)?;
+        self.advance(&session, root, Vec::new())
+    }
+
+    /// Flushes, folds what is worth it, if anything is, and moves the head to the result: so that reading it costs at
+    /// most a quarter more than reading the same documents in bases alone. Called now and then, best before a
+    /// snapshot is taken; `pace` limits the rate of the work. Returns what was folded.
+    ///
+    /// # Errors
+    /// As [`Self::flush`].
+    pub fn compact_if_worth(&mut self, pace: Pace<'_>) -> Result<Plan> {
+        let session = self.session()?;
+        let (root, plan) = self.state.compact_if_worth(&session, pace)?;
+        self.advance(&session, root, Vec::new())?;
+        Ok(plan)
     }
 
     /// Flushes, and keeps the root as a snapshot. The clock is asked when it was taken and how long it took, both

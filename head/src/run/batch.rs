@@ -22,7 +22,13 @@ enum Waiting {
     /// A piece of the large item that follows.
     Piece { plain: Range<usize> },
     /// A large item whose pieces stand before it. `children` are its own.
-    Large { lengths: Lengths, inline: Range<usize>, children: Vec<BlockId>, separator: Vec<u8> },
+    Large {
+        lengths: Lengths,
+        inline: Range<usize>,
+        children: Vec<BlockId>,
+        separator: Vec<u8>,
+        amount: Amount,
+    },
 }
 
 /// Blocks of a run of one kind that wait to be put.
@@ -63,10 +69,16 @@ impl Batch {
     }
 
     /// Adds a large item whose pieces were just added.
-    pub(super) fn large(&mut self, large: Large<'_>, children: &[BlockId], separator: Vec<u8>) {
+    pub(super) fn large(
+        &mut self,
+        large: Large<'_>,
+        children: &[BlockId],
+        separator: Vec<u8>,
+        amount: Amount,
+    ) {
         let inline = self.append(large.inline);
         let Large { own_children: _, lengths, inline: _ } = large;
-        self.waiting.push(Waiting::Large { lengths, inline, children: children.to_vec(), separator });
+        self.waiting.push(Waiting::Large { lengths, inline, children: children.to_vec(), separator, amount });
     }
 
     /// Adds a node above the leaves. Returns its name.
@@ -96,12 +108,11 @@ impl Batch {
                     found.push(Child { id: next(), separator, amount });
                 }
                 Waiting::Piece { .. } => pieces.push(next()),
-                Waiting::Large { lengths, inline, mut children, separator } => {
+                Waiting::Large { lengths, inline, mut children, separator, amount } => {
                     let inline = self.buffer.get(inline).unwrap_or_default();
                     let large = Large { own_children: children.len(), lengths, inline };
                     children.append(&mut pieces);
                     let plain = large.encode(self.kind, &children)?;
-                    let amount = Amount { items: 1, plain_bytes: large.plain_bytes() };
                     found.push(Child { id: self.node(plain), separator, amount });
                 }
             }

@@ -70,7 +70,7 @@ impl Subtrees {
 }
 
 /// The index node that a block is; none if it is a leaf, or a large item in place of one.
-fn index_of(kind: RunKind, block: &Block, id: BlockId) -> Result<Option<index::Index>> {
+pub(super) fn index_of(kind: RunKind, block: &Block, id: BlockId) -> Result<Option<index::Index>> {
     if block.kind() != BlockKind::Node {
         return Ok(None);
     }

@@ -21,16 +21,25 @@ pub(super) struct Amount {
     pub(super) items: u64,
     /// Their length as leaves have them, in bytes.
     pub(super) plain_bytes: u64,
+    /// Of patches, how many leave no document. For whoever plans a compaction, like the next; zero in other runs,
+    /// and not known of a run as a whole.
+    pub(super) gone: u64,
+    /// Of patches, the length of those that insert a document where none was, in bytes.
+    pub(super) fresh_bytes: u64,
 }
 
 impl Amount {
     /// Both together; none if that is more than can be counted.
     pub(super) fn plus(self, other: Self) -> Option<Self> {
-        let items = self.items.checked_add(other.items)?;
-        Some(Self { items, plain_bytes: self.plain_bytes.checked_add(other.plain_bytes)? })
+        Some(Self {
+            items: self.items.checked_add(other.items)?,
+            plain_bytes: self.plain_bytes.checked_add(other.plain_bytes)?,
+            gone: self.gone.checked_add(other.gone)?,
+            fresh_bytes: self.fresh_bytes.checked_add(other.fresh_bytes)?,
+        })
     }
 
-    /// An error unless what is found is what is said.
+    /// An error unless as many items, of this length, are found as are said.
     pub(super) fn check(self, found: Self) -> Result<(), Problem> {
         let count = |what, said, found| Problem::Count { what, said, found };
         if self.items != found.items {
@@ -55,9 +64,10 @@ pub(super) struct Child {
 }
 
 impl Child {
-    /// How long it is in a node, in bytes.
+    /// How long it is in a node, in bytes, without what is said of patches alone: the length that decides where
+    /// nodes end.
     pub(super) fn encoded_bytes(&self) -> usize {
-        let Amount { items, plain_bytes } = self.amount;
+        let Amount { items, plain_bytes, .. } = self.amount;
         let separator = varint::len(self.separator.len() as u64) + self.separator.len();
         BlockId::LEN + separator + varint::len(items) + varint::len(plain_bytes)
     }
@@ -74,6 +84,10 @@ pub(super) fn encode(kind: RunKind, level: u8, children: &[Child]) -> tidemark_b
         }
         varint::put(child.amount.items, &mut body);
         varint::put(child.amount.plain_bytes, &mut body);
+        if kind == RunKind::Patch {
+            varint::put(child.amount.gone, &mut body);
+            varint::put(child.amount.fresh_bytes, &mut body);
+        }
     }
     let ids: Vec<BlockId> = children.iter().map(|child| child.id).collect();
     encode_node(&ids, &body)
@@ -119,9 +133,15 @@ pub(super) fn decode(kind: RunKind, node: Node<'_>) -> Result<Index, Problem> {
         };
         let before = reader.clone();
         let items = varint::read(&mut reader, "items")?;
-        let child = Amount { items, plain_bytes: varint::read(&mut reader, "bytes of items")? };
+        let mut child =
+            Amount { items, plain_bytes: varint::read(&mut reader, "bytes of items")?, ..Amount::default() };
+        if kind == RunKind::Patch {
+            child.gone = varint::read(&mut reader, "items that leave no document")?;
+            child.fresh_bytes = varint::read(&mut reader, "bytes of new documents")?;
+        }
+        let is_possible = items > 0 && child.gone <= items && child.fresh_bytes <= child.plain_bytes;
         let unknown = before.error("amount below a child", CodecProblem::Unknown { value: items });
-        amount = amount.plus(child).filter(|_| items > 0).ok_or(unknown)?;
+        amount = amount.plus(child).filter(|_| is_possible).ok_or(unknown)?;
         children.push(Child { id, separator, amount: child });
     }
     reader.finish("index node")?;

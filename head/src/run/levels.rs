@@ -74,6 +74,26 @@ impl Levels {
         if ends { level.close() } else { finished }
     }
 
+    /// Adds a child of a level, from 0, with all that lies below it, as another run of the kind has it: a node of
+    /// at least two children, unless it is of level 0. Whether it could: all nodes below that level must have just
+    /// ended. If not, a part of the same child can be added in its place, at once.
+    pub(super) fn try_link(&mut self, number: usize, child: Child, batch: &mut Batch) -> Result<bool> {
+        for below in 0..number {
+            let Some(level) = self.levels.get_mut(below) else { break };
+            if !level.open.is_empty() {
+                return Ok(false);
+            }
+            // Two children or more follow on this level, whatever part is added: the node is finished.
+            let held = std::mem::take(&mut level.held);
+            if !held.is_empty() {
+                let finished = self.finish_node(below, &held, batch)?;
+                self.carry(below + 1, finished, batch)?;
+            }
+        }
+        self.carry(number, child, batch)?;
+        Ok(true)
+    }
+
     /// Makes a node of its children, and a child for the level above of it.
     fn finish_node(&self, number: usize, children: &[Child], batch: &mut Batch) -> Result<Child> {
         let plain = index::encode(self.kind, level_byte(number), children)?;

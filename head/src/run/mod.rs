@@ -30,6 +30,8 @@ mod reader;
 mod record;
 mod separator;
 mod source;
+mod splice;
+mod steps;
 pub(crate) mod varint;
 mod writer;
 
@@ -38,11 +40,13 @@ pub(crate) use cursor::Stretch;
 pub use cursor::{Entry, RunCursor};
 pub(crate) use difference::bytes_not_in;
 pub use error::{Problem, Result, RunError};
-pub(crate) use outline::{Outline, Step};
+pub(crate) use outline::{Outline, Part as OutlinePart, ends, items};
 pub use range::KeyRange;
 pub use reader::{Item, RunReader};
 pub use record::{Run, RunKind};
 pub use source::{Cached, Source};
+pub(crate) use splice::splice;
+pub(crate) use steps::{Step, Steps};
 pub use writer::RunWriter;
 
 #[cfg(test)]

@@ -193,7 +193,7 @@ impl OpenLeaf {
 
     /// Checks, after the last item, what can be checked only there.
     fn check_end(&self, last_key: &[u8]) -> Result<(), Problem> {
-        let seen = Amount { items: self.seen.items, plain_bytes: self.plain_bytes };
+        let seen = Amount { items: self.seen.items, plain_bytes: self.plain_bytes, ..Amount::default() };
         self.found.amount.check(seen)?;
         if self.found.high.as_deref().is_some_and(|high| separator::is_passed(high, last_key)) {
             return Err(Problem::Range);

@@ -123,7 +123,7 @@ impl Path {
         from: Option<&[u8]>,
     ) -> Result<Option<Found>> {
         if !std::mem::replace(&mut self.is_begun, true) {
-            let (id, amount) = (run.top, Amount { items: run.items, plain_bytes: run.plain_bytes });
+            let (id, amount) = (run.top, run.amount());
             let top = Place { id, amount, low: Vec::new(), high: None };
             if let Some(leaf) = self.enter(hold(source, run.kind, id)?, top, None, from)? {
                 return Ok(Some(leaf));

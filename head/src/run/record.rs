@@ -2,6 +2,7 @@
 
 #![warn(clippy::indexing_slicing)]
 
+use super::index::Amount;
 use tidemark_base::codec::{CodecError, CodecProblem, Put, Reader};
 use tidemark_base::{BlockId, OpTime, Timestamp};
 
@@ -60,6 +61,11 @@ const HAS_LAST: u8 = 2;
 impl Run {
     /// Length of the encoded form, in bytes.
     pub const ENCODED_BYTES: usize = 84;
+
+    /// What lies in it, as far as is known of it as a whole.
+    pub(super) fn amount(&self) -> Amount {
+        Amount { items: self.items, plain_bytes: self.plain_bytes, ..Amount::default() }
+    }
 
     /// Appends the encoded form.
     pub fn encode(&self, out: &mut Vec<u8>) {

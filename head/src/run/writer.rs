@@ -7,6 +7,8 @@
 
 #![warn(clippy::indexing_slicing)]
 
+mod link;
+
 use super::batch::Batch;
 use super::cut::KeyCutter;
 use super::error::{Result, RunError};
@@ -16,7 +18,7 @@ use super::leaf::{self, Parts};
 use super::levels::Levels;
 use super::record::{Run, RunKind};
 use super::separator;
-use crate::patch::Patch;
+use crate::patch::{Expects, Patch, Then};
 use tidemark_base::BlockId;
 use tidemark_base::bson::Doc;
 use tidemark_base::limits::{MAX_ITEM_CHILDREN, MAX_KEY_BYTES, MAX_RUN_ITEM_BYTES};
@@ -40,9 +42,32 @@ pub struct RunWriter<'s> {
     batch_bytes: usize,
     levels: Levels,
     last_key: Option<Vec<u8>>,
+    /// What separates the next item from a part of another run that was linked before it.
+    linked: Option<Vec<u8>>,
     /// Memory for the heads of patches.
     head: Vec<u8>,
     written: Amount,
+}
+
+/// What an item leaves behind, for the sums in the nodes above it.
+#[derive(Clone, Copy, Debug)]
+enum Outcome {
+    /// A patch: no document.
+    Gone,
+    /// A patch: a document where none was.
+    Fresh,
+    Other,
+}
+
+impl Outcome {
+    const fn amount(self, plain_bytes: u64) -> Amount {
+        let (gone, fresh_bytes) = match self {
+            Self::Gone => (1, 0),
+            Self::Fresh => (0, plain_bytes),
+            Self::Other => (0, 0),
+        };
+        Amount { items: 1, plain_bytes, gone, fresh_bytes }
+    }
 }
 
 /// The leaf that is being filled.
@@ -79,6 +104,7 @@ impl<'s> RunWriter<'s> {
             batch_bytes: BATCH_BYTES,
             levels: Levels::new(kind, *superblock),
             last_key: None,
+            linked: None,
             head: Vec::new(),
             written: Amount::default(),
         }
@@ -99,7 +125,7 @@ impl<'s> RunWriter<'s> {
         if self.kind == RunKind::Patch || has_strange_children {
             return Err(RunError::WrongKind { kind: self.kind });
         }
-        self.push_parts(Parts { key, head: &[], bytes, children })
+        self.push_parts(Parts { key, head: &[], bytes, children }, Outcome::Other)
     }
 
     /// Adds an item to a patch run.
@@ -113,7 +139,13 @@ impl<'s> RunWriter<'s> {
         let mut head = std::mem::take(&mut self.head);
         head.clear();
         patch.encode_head(&mut head);
-        let pushed = self.push_parts(Parts { key, head: &head, bytes: patch.payload(), children: &[] });
+        let outcome = match (patch.expects(), patch.then()) {
+            (_, Then::Gone) => Outcome::Gone,
+            (Expects::Absent, Then::Document(_)) => Outcome::Fresh,
+            (_, Then::Document(_) | Then::Updates(_)) => Outcome::Other,
+        };
+        let item = Parts { key, head: &head, bytes: patch.payload(), children: &[] };
+        let pushed = self.push_parts(item, outcome);
         self.head = head;
         pushed
     }
@@ -123,15 +155,16 @@ impl<'s> RunWriter<'s> {
         self.batch_bytes = bytes;
     }
 
-    fn push_parts(&mut self, item: Parts<'_>) -> Result<()> {
+    fn push_parts(&mut self, item: Parts<'_>, outcome: Outcome) -> Result<()> {
         self.check(&item)?;
         let item_bytes = item.in_leaf_bytes(self.kind);
         if item_bytes > self.max_leaf_item_bytes {
             self.close_leaf()?;
-            self.push_large(&item);
+            self.push_large(&item, outcome);
         } else {
-            self.push_small(&item, item_bytes)?;
+            self.push_small(&item, outcome.amount(item_bytes as u64))?;
         }
+        self.linked = None;
         let last_key = self.last_key.get_or_insert_default();
         last_key.clear();
         last_key.extend_from_slice(item.key);
@@ -139,8 +172,13 @@ impl<'s> RunWriter<'s> {
     }
 
     fn check(&self, item: &Parts<'_>) -> Result<()> {
-        if let Some(previous) = self.last_key.as_deref().filter(|previous| item.key <= *previous) {
-            return Err(RunError::Order { previous: previous.to_vec(), key: item.key.to_vec() });
+        let is_ordered = match (&self.linked, &self.last_key) {
+            (Some(linked), _) => separator::is_passed(linked, item.key),
+            (None, last_key) => last_key.as_deref().is_none_or(|previous| item.key > previous),
+        };
+        if !is_ordered {
+            let previous = self.linked.as_ref().or(self.last_key.as_ref()).cloned().unwrap_or_default();
+            return Err(RunError::Order { previous, key: item.key.to_vec() });
         }
         for (what, len, limit) in [
             ("the length of the key", item.key.len(), MAX_KEY_BYTES),
@@ -154,7 +192,8 @@ impl<'s> RunWriter<'s> {
         Ok(())
     }
 
-    fn push_small(&mut self, item: &Parts<'_>, item_bytes: usize) -> Result<()> {
+    fn push_small(&mut self, item: &Parts<'_>, amount: Amount) -> Result<()> {
+        let item_bytes = usize::try_from(amount.plain_bytes).expect("an item fits into memory");
         if self.leaf_bytes() > 0 && self.leaf_bytes() + item_bytes > self.leaf_cutter.max_bytes() {
             self.close_leaf()?;
         }
@@ -164,8 +203,7 @@ impl<'s> RunWriter<'s> {
         }
         item.put(self.kind, &mut self.leaf.body);
         self.leaf.children.extend_from_slice(item.children);
-        self.leaf.amount.items += 1;
-        self.leaf.amount.plain_bytes += item_bytes as u64;
+        self.leaf.amount = self.leaf.amount.plus(amount).expect("a leaf fits into memory");
         if self.leaf_cutter.ends(item.key, item_bytes, self.leaf_bytes()) {
             self.close_leaf()?;
         }
@@ -179,6 +217,9 @@ impl<'s> RunWriter<'s> {
 
     /// The separator of a child that begins with this key.
     fn separator(&self, key: &[u8]) -> Vec<u8> {
+        if let Some(linked) = &self.linked {
+            return linked.clone();
+        }
         self.last_key.as_deref().map_or_else(Vec::new, |last| separator::between(last, key).to_vec())
     }
 
@@ -200,7 +241,7 @@ impl<'s> RunWriter<'s> {
         Ok(())
     }
 
-    fn push_large(&mut self, item: &Parts<'_>) {
+    fn push_large(&mut self, item: &Parts<'_>, outcome: Outcome) {
         let separator = self.separator(item.key);
         // In a base the key follows from the document.
         let key = if self.kind == RunKind::Base { &[] } else { item.key };
@@ -211,8 +252,9 @@ impl<'s> RunWriter<'s> {
         }
         let lengths = Lengths { key: key.len(), head: item.head.len(), contents: item.bytes.len() };
         let large = Large { own_children: item.children.len(), lengths, inline };
-        self.batch.large(large, item.children, separator);
-        self.count(Amount { items: 1, plain_bytes: large.plain_bytes() });
+        let amount = outcome.amount(large.plain_bytes());
+        self.batch.large(large, item.children, separator, amount);
+        self.count(amount);
     }
 
     fn count(&mut self, amount: Amount) {
@@ -236,7 +278,7 @@ impl<'s> RunWriter<'s> {
         self.put_batch()?;
         let top: Option<Child> = self.levels.finish(&mut self.batch)?;
         self.batch.put_nodes(self.session)?;
-        let Amount { items, plain_bytes } = self.written;
+        let Amount { items, plain_bytes, .. } = self.written;
         Ok(top.map(|top| Run { kind: self.kind, top: top.id, items, plain_bytes, first: None, last: None }))
     }
 }

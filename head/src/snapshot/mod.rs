@@ -59,8 +59,8 @@ fn bytes_of<'r>(runs: impl Iterator<Item = &'r Run>) -> u64 {
     runs.fold(0, |bytes, run| bytes.saturating_add(run.plain_bytes))
 }
 
-/// Bytes of items in leaves that the snapshot before does not have. Patch runs are new or known as a whole;
-/// bases are compared with the one before.
+/// Bytes of items in leaves that the snapshot before does not have. Bases are compared with the one before, and patch
+/// runs with the one of the same operations, of which compaction may have left a part; others are new as a whole.
 fn new_bytes(source: &dyn Source, entries: &Entries, before: &Entries) -> Result<u64> {
     let known: BTreeSet<BlockId> = before.values().flat_map(Entry::tops).collect();
     let mut bytes = 0_u64;
@@ -68,8 +68,15 @@ fn new_bytes(source: &dyn Source, entries: &Entries, before: &Entries) -> Result
         let old = before.get(uuid);
         let old = [old.map(|old| &old.documents), old.map(|old| &old.order)];
         for (stack, old) in [&entry.documents, &entry.order].into_iter().zip(old) {
-            bytes =
-                bytes.saturating_add(bytes_of(stack.patches.iter().filter(|run| !known.contains(&run.top))));
+            for run in stack.patches.iter().filter(|run| !known.contains(&run.top)) {
+                let mut same = old.into_iter().flat_map(|old| &old.patches);
+                let same =
+                    same.find(|old| (old.first, old.last) == (run.first, run.last) && run.first.is_some());
+                bytes = bytes.saturating_add(match same {
+                    Some(old) => bytes_not_in(source, run, old)?,
+                    None => run.plain_bytes,
+                });
+            }
             let base = stack.base.as_ref().filter(|run| !known.contains(&run.top));
             bytes = bytes.saturating_add(match (base, old.and_then(|old| old.base.as_ref())) {
                 (None, _) => 0,

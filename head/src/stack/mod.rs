@@ -18,6 +18,7 @@ mod scan;
 pub(crate) use bounded::bounded;
 pub use documents::MergeCursor;
 pub(crate) use documents::Next;
+pub(crate) use fold::{cut_out, merge_patches_above, merge_ranges_into_base};
 pub use fold::{merge_into_base, merge_patches};
 pub use get::get;
 pub use patches::PatchCursor;

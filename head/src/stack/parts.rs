@@ -7,7 +7,7 @@
 
 use super::{Stack, Top};
 use crate::patch::{Patch, Then};
-use crate::run::{KeyRange, Outline, Result, Source, Step};
+use crate::run::{KeyRange, Result, Source, Step, Steps};
 
 /// How much longer it may become while the base offers no end.
 const AT_MOST_TIMES: u64 = 2;
@@ -24,7 +24,7 @@ pub(super) struct Part {
 
 /// One that says where its leaves begin.
 enum Layer<'s> {
-    Run(Outline<'s>),
+    Run(Steps<'s>),
     Top(Top<'s>),
 }
 
@@ -42,7 +42,7 @@ pub(super) struct Parts<'s> {
 impl<'s> Parts<'s> {
     pub(super) fn open(source: &'s dyn Source, stack: Stack<'s>, part_bytes: u64) -> Result<Self> {
         let runs = stack.base.into_iter().chain(stack.patches);
-        let layers = runs.map(|run| Layer::Run(Outline::open(source, run))).chain([Layer::Top(stack.top)]);
+        let layers = runs.map(|run| Layer::Run(Steps::open(source, run))).chain([Layer::Top(stack.top)]);
         let layers = layers.map(|mut layer| {
             let first = layer.next()?;
             Ok((layer, first))
@@ -63,7 +63,7 @@ impl<'s> Parts<'s> {
         };
         let mut bytes = 0;
         while let Some(layer) = self.first_layer() {
-            let Some((outline, next)) = self.layers.get_mut(layer) else { break };
+            let Some((steps, next)) = self.layers.get_mut(layer) else { break };
             let is_base = self.has_base && layer == 0;
             let least = if is_base { self.part_bytes } else { AT_MOST_TIMES * self.part_bytes };
             let may_end = bytes >= least;
@@ -71,7 +71,7 @@ impl<'s> Parts<'s> {
                 self.from = Some(step.low.clone());
                 return Ok(part(from, self.from.clone(), bytes));
             }
-            let step = std::mem::replace(next, outline.next()?);
+            let step = std::mem::replace(next, steps.next()?);
             bytes += step.map_or(0, |step| step.bytes);
         }
         Ok(part(from, None, bytes))
@@ -87,7 +87,7 @@ impl<'s> Parts<'s> {
 impl Layer<'_> {
     fn next(&mut self) -> Result<Option<Step>> {
         match self {
-            Self::Run(outline) => outline.next(),
+            Self::Run(steps) => steps.next(),
             Self::Top(top) => {
                 let Some(((key, _), _)) = top.split_first() else { return Ok(None) };
                 let (some, rest) = top.split_at(top.len().min(TOP_STEP));

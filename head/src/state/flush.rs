@@ -19,8 +19,9 @@ use std::borrow::Cow;
 use tidemark_base::{BlockId, CollectionUuid};
 use tidemark_blockstore::Session;
 
-/// Stacks do not become higher: then the patch runs are merged with each other.
-const MAX_PATCH_RUNS: usize = 32;
+/// Stacks do not become higher: then some of the patch runs are merged with each other. Seldom, since what snapshots
+/// keep of them is stored twice then; compaction keeps stacks lower where it pays.
+pub(super) const MAX_PATCH_RUNS: usize = 64;
 
 impl State {
     /// Writes what was applied since the last flush, and returns the root of the state. The session must pin

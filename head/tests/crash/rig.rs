@@ -2,16 +2,18 @@
 
 use crate::picture::Refs;
 use crate::script::{Late, Script, Step};
-use crate::source::{Collections, Documents};
+use crate::source::{Collections, Documents, KEPT};
 use bson::Document;
 use std::sync::Arc;
 use tidemark_base::bson::Doc;
 use tidemark_base::{BlockId, ErrorKind, Timestamp, UnixMillis};
 use tidemark_blockstore::{GcOptions, Quiet, Store};
+use tidemark_head::compaction::{Plan, UNPACED};
 use tidemark_head::head::{Head, HeadName};
 use tidemark_head::import::Import;
+use tidemark_head::run::KeyRange;
 use tidemark_head::state::State;
-use tidemark_head::{HeadError, snapshot};
+use tidemark_head::{HeadError, key, snapshot};
 use tidemark_oplog::catalog::Collection;
 use tidemark_oplog::filter::Filter;
 use tidemark_oplog::slice::Link;
@@ -108,6 +110,7 @@ impl<'s> Rig<'s> {
             Step::Apply(until) => self.apply(*until)?,
             Step::Flush => drop(self.head().flush()?),
             Step::Compact => drop(self.head().compact()?),
+            Step::CompactRange(from, before) => compact_range(self.head(), *from, *before)?,
             Step::Snapshot => {
                 self.head().snapshot(&UnixMillis(0))?;
             }
@@ -226,8 +229,21 @@ fn try_late(head: &mut Head, late: Late) -> Result<(), HeadError> {
         Late::Flush => head.flush().map(drop),
         Late::Compact => head.compact().map(drop),
         Late::Snapshot => head.snapshot(&UnixMillis(0)).map(drop),
+        Late::CompactRange(from, before) => compact_range(head, from, before),
         Late::Rewind(id) => head.rewind(id),
     }
+}
+
+/// Folds a stretch of the documents that stay.
+fn compact_range(head: &mut Head, from: i32, before: i32) -> Result<(), HeadError> {
+    let key_of = |id: i32| {
+        let (id, mut key) = (bson::doc! {"_id": id}.to_vec().unwrap(), Vec::new());
+        key::key_of_document(Doc::new(&id).unwrap(), &mut key).unwrap();
+        key
+    };
+    let mut plan = Plan::new();
+    plan.add(KEPT.uuid, KeyRange { from: Some(key_of(from)), before: Some(key_of(before)) });
+    head.compact_by(&plan, UNPACED).map(drop)
 }
 
 fn ts(entry: Doc<'_>) -> Timestamp {

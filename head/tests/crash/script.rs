@@ -11,6 +11,7 @@ use tidemark_oplog::slice::Link;
 pub(crate) enum Late {
     Flush,
     Compact,
+    CompactRange(i32, i32),
     Snapshot,
     Rewind(u64),
 }
@@ -28,6 +29,8 @@ pub(crate) enum Step {
     Apply(Timestamp),
     Flush,
     Compact,
+    /// A stretch of the documents that stay, between two `_id`s.
+    CompactRange(i32, i32),
     Snapshot,
     Prove(u64),
     Delete(u64),
@@ -122,9 +125,14 @@ impl Writer {
                 self.note_flush();
                 Step::Flush
             }
-            50..54 => {
+            50..52 => {
                 self.note_flush();
                 Step::Compact
+            }
+            52..54 => {
+                self.note_flush();
+                let (from, before) = self.stretch();
+                Step::CompactRange(from, before)
             }
             54..66 => {
                 self.note_flush();
@@ -168,9 +176,19 @@ impl Writer {
         self.script.has.0 |= self.script.source.within_transactions.contains(&self.applied.ts);
     }
 
+    fn stretch(&mut self) -> (i32, i32) {
+        // The stretches follow from where the script is, so that they cost none of the seed's luck.
+        let from = i32::try_from(self.script.steps.len()).unwrap() * 7 % 240;
+        (from, from + 60)
+    }
+
     fn late(&mut self) -> Late {
         match (self.random.below(4), self.snapshots.last()) {
             (0, Some((id, ..))) => Late::Rewind(*id),
+            (1, _) if self.script.steps.len().is_multiple_of(2) => {
+                let (from, before) = self.stretch();
+                Late::CompactRange(from, before)
+            }
             (1, _) => Late::Compact,
             (2, _) => Late::Snapshot,
             _ => Late::Flush,
@@ -236,13 +254,29 @@ fn assert_has(scripts: impl Iterator<Item = Script>, kinds: &[&str]) {
 #[test]
 fn the_scripts_of_the_short_runs_do_everything() {
     let everything = [
-        "Append", "Apply", "Flush", "Compact", "Snapshot", "Prove", "Delete", "Rewind", "Expire", "TakeOver",
+        "Append",
+        "Apply",
+        "Flush",
+        "Compact",
+        "CompactRange",
+        "Snapshot",
+        "Prove",
+        "Delete",
+        "Rewind",
+        "Expire",
+        "TakeOver",
         "Collect",
     ];
     let short = Script::write(SHORT_SEED, SHORT_STEPS);
     assert_eq!(short.has, (true, true));
     assert_has([short].into_iter(), &everything);
-    let late = ["TakeOver(Flush", "TakeOver(Compact", "TakeOver(Snapshot", "TakeOver(Rewind"];
+    let late = [
+        "TakeOver(Flush",
+        "TakeOver(Compact)",
+        "TakeOver(CompactRange",
+        "TakeOver(Snapshot",
+        "TakeOver(Rewind",
+    ];
     let scripts =
         || (crate::cuts::SEED..crate::cuts::SEED + 3).map(|seed| Script::write(seed, crate::cuts::STEPS));
     assert!(scripts().any(|script| script.has.0) && scripts().any(|script| script.has.1));

@@ -9,9 +9,12 @@ use tidemark_base::bson::Doc;
 use tidemark_base::{CollectionUuid, OpTime, SeededEntropy, Timestamp, UnixMillis};
 use tidemark_blockstore::{GcOptions, MemoryBackend, Quiet, Store};
 use tidemark_head::HeadError;
+use tidemark_head::compaction::{Plan, UNPACED};
 use tidemark_head::follow::follow;
 use tidemark_head::head::{Head, HeadName};
 use tidemark_head::import::Import;
+use tidemark_head::key;
+use tidemark_head::run::KeyRange;
 use tidemark_oplog::catalog::Collection;
 use tidemark_oplog::filter::Filter;
 use tidemark_oplog::slice::{Link, SliceWriter};
@@ -58,6 +61,12 @@ pub(crate) fn spelled(id: i32, spelling: u8) -> Bson {
         1 => Bson::Int64(id.into()),
         _ => Bson::Double(id.into()),
     }
+}
+
+fn key_of(id: i32) -> Vec<u8> {
+    let (id, mut key) = (doc! {"_id": id}.to_vec().unwrap(), Vec::new());
+    key::key_of_document(Doc::new(&id).unwrap(), &mut key).unwrap();
+    key
 }
 
 fn binary(uuid: CollectionUuid) -> bson::Binary {
@@ -273,6 +282,16 @@ impl Rig {
             Step::Flush => self.flush(),
             Step::Compact => {
                 self.head.compact().unwrap();
+                self.flushed = self.last();
+            }
+            Step::CompactRange { collection, from, before } => {
+                let mut plan = Plan::new();
+                plan.add(UUIDS[*collection], KeyRange { from: from.map(key_of), before: before.map(key_of) });
+                self.head.compact_by(&plan, UNPACED).unwrap();
+                self.flushed = self.last();
+            }
+            Step::CompactIfWorth => {
+                self.head.compact_if_worth(UNPACED).unwrap();
                 self.flushed = self.last();
             }
             Step::Crash => self.crash(),

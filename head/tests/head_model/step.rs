@@ -24,6 +24,13 @@ pub(crate) enum Step {
     Slice,
     Flush,
     Compact,
+    /// A stretch of a collection alone, between two `_id`s; open at an end where there is none.
+    CompactRange {
+        collection: usize,
+        from: Option<i32>,
+        before: Option<i32>,
+    },
+    CompactIfWorth,
     /// What was not flushed is lost and applied again.
     Crash,
     Snapshot,
@@ -115,6 +122,9 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
         6 => Just(Step::Slice),
         4 => Just(Step::Flush),
         1 => Just(Step::Compact),
+        3 => (0_usize..2, prop::option::of(-1_i32..13), prop::option::of(-1_i32..13))
+            .prop_map(|(collection, from, before)| Step::CompactRange { collection, from, before }),
+        2 => Just(Step::CompactIfWorth),
         2 => Just(Step::Crash),
         2 => Just(Step::Snapshot),
         1 => (0_usize..4).prop_map(Step::Rewind),

@@ -1,6 +1,7 @@
 //! `tidemark head`: the group of commands on heads, and the list of them.
 
 use super::apply::{self, ApplyArgs};
+use super::compact::{self, CompactArgs};
 use super::import::{self, ImportArgs};
 use crate::exit::Exit;
 use crate::output::Output;
@@ -19,6 +20,7 @@ use tidemark_head::snapshot;
 pub(crate) enum HeadCommand {
     Import(ImportArgs),
     Apply(ApplyArgs),
+    Compact(CompactArgs),
     /// List the heads of a store
     #[command(visible_alias = "list")]
     Ls(StoreArg),
@@ -28,6 +30,7 @@ pub(crate) fn run(command: HeadCommand, out: Output) -> Result<Exit> {
     match command {
         HeadCommand::Import(arguments) => import::run(&arguments, out),
         HeadCommand::Apply(arguments) => apply::run(&arguments, out),
+        HeadCommand::Compact(arguments) => compact::run(&arguments, out),
         HeadCommand::Ls(store) => list(&store.open(out)?, out),
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod store;
 
 mod apply;
 mod applying;
+mod compact;
 mod divergences;
 mod import;
 mod origin;

@@ -15,7 +15,7 @@ struct Suite {
 }
 
 /// In the order in which they run: those that need a calm disk first.
-const SUITES: [Suite; 6] = [
+const SUITES: [Suite; 7] = [
     Suite {
         name: "peers",
         what: "backups by Tidemark, restic, borg, mongodump and bare zstd: apt-get install restic borgbackup",
@@ -25,6 +25,11 @@ const SUITES: [Suite; 6] = [
         name: "e2e",
         what: "the engine as a whole against what it promises; a case may be named, for instance `e2e build`",
         runs_tidemark: true,
+    },
+    Suite {
+        name: "compaction",
+        what: "rounds of changes and snapshots: what is kept, written and read, against what was changed",
+        runs_tidemark: false,
     },
     Suite {
         name: "head",

@@ -67,12 +67,23 @@ fn an_index_node_is_laid_out_as_written() {
     let child = |n: u8, separator: &[u8]| Child {
         id: BlockId::of(BlockKind::Leaf, &[n]),
         separator: separator.to_vec(),
-        amount: Amount { items: n.into(), plain_bytes: 300 },
+        amount: Amount { items: n.into(), plain_bytes: 300, ..Amount::default() },
     };
     let children = [child(1, b"above"), child(2, b"s")];
     let names: Vec<u8> = children.iter().flat_map(|child| *child.id.as_bytes()).collect();
     let expected = [&[2, 0, 0, 0][..], &names, b"\x01\x01\x01\x07", b"\x01\xac\x02", b"\x01s\x02\xac\x02"];
     assert_eq!(index::encode(RunKind::Base, 7, &children).unwrap(), expected.concat());
+    // Of patches it is told what they come to.
+    let told = |amount: Amount| Amount { gone: 1, fresh_bytes: 200, ..amount };
+    let children = children.map(|child| Child { amount: told(child.amount), ..child });
+    let expected = [
+        &[2, 0, 0, 0][..],
+        &names,
+        b"\x01\x01\x02\x07",
+        b"\x01\xac\x02\x01\xc8\x01",
+        b"\x01s\x02\xac\x02\x01\xc8\x01",
+    ];
+    assert_eq!(index::encode(RunKind::Patch, 7, &children).unwrap(), expected.concat());
 }
 
 #[test]
@@ -85,5 +96,5 @@ fn the_names_of_runs_are_frozen() {
         let session = store.session(&[]).unwrap();
         write(&session, kind, &items).unwrap().top.to_string()[..16].to_owned()
     });
-    assert_eq!(names, ["2578a57e9c244d97", "07865d8ac73bc3b8", "3fc9d00cef52e66e"]);
+    assert_eq!(names, ["2578a57e9c244d97", "ba131c2afce68f73", "3fc9d00cef52e66e"]);
 }

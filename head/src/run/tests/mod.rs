@@ -5,6 +5,7 @@ mod format;
 mod model;
 mod shape;
 mod sharing;
+mod splice;
 
 use super::*;
 use crate::key;
