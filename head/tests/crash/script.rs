@@ -270,13 +270,7 @@ fn the_scripts_of_the_short_runs_do_everything() {
     let short = Script::write(SHORT_SEED, SHORT_STEPS);
     assert_eq!(short.has, (true, true));
     assert_has([short].into_iter(), &everything);
-    let late = [
-        "TakeOver(Flush",
-        "TakeOver(Compact)",
-        "TakeOver(CompactRange",
-        "TakeOver(Snapshot",
-        "TakeOver(Rewind",
-    ];
+    let late = ["TakeOver(Flush", "TakeOver(Compact", "TakeOver(Snapshot", "TakeOver(Rewind"];
     let scripts =
         || (crate::cuts::SEED..crate::cuts::SEED + 3).map(|seed| Script::write(seed, crate::cuts::STEPS));
     assert!(scripts().any(|script| script.has.0) && scripts().any(|script| script.has.1));
