@@ -113,6 +113,20 @@ impl Case {
     }
 }
 
+/// Ranges from where leaves begin to where leaves begin, as they are planned.
+fn align(ranges: &mut Vec<KeyRange>, outline: &Outline) {
+    let start_of = |key: Vec<u8>| {
+        let before = outline.parts.partition_point(|part| part.from <= key);
+        outline.parts[before - 1].from.clone()
+    };
+    for range in ranges.iter_mut() {
+        range.from = range.from.take().map(start_of);
+        range.before = range.before.take().map(start_of);
+    }
+    ranges.retain(|range| range.from.as_deref().is_none_or(|from| range.is_before_end(from)));
+    ranges.retain(|range| range.before.as_ref().is_none_or(|before| !before.is_empty()));
+}
+
 fn spliced(
     session: &Session,
     kind: RunKind,
@@ -131,12 +145,19 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(rounds(80)))]
 
     #[test]
-    fn a_spliced_run_is_the_one_that_is_written_of_its_items(case in cases(), patches in any::<bool>()) {
+    fn a_spliced_run_is_the_one_that_is_written_of_its_items(
+        case in cases(),
+        patches in any::<bool>(),
+        aligned in any::<bool>(),
+    ) {
         let store = small_leaves();
         let session = store.session(&[]).unwrap();
         let kind = if patches { RunKind::Patch } else { RunKind::Base };
-        let (items, ranges) = (case.items(), case.ranges());
+        let (items, mut ranges) = (case.items(), case.ranges());
         let old = write(&session, kind, &items);
+        if let Some(old) = old.as_ref().filter(|_| aligned) {
+            align(&mut ranges, &Outline::read(&session, old, usize::MAX).unwrap());
+        }
         let edited = case.edited(&items, &ranges);
         prop_assert_eq!(spliced(&session, kind, old.as_ref(), &ranges, &edited), write(&session, kind, &edited));
         // And with nothing in the place of the ranges.
