@@ -1,14 +1,17 @@
 //! Reading stored slices on from where a state stands.
 //!
 //! Called by whoever brings a head up to date, and by forks. It reads, checks that the slices go on from what
-//! the state has taken in, and hands the entries on; applying them, and flushing in between, is the caller's.
+//! the state has taken in, and hands the entries on; applying them, and flushing in between, is the caller's. While
+//! a slice is applied the next one is read and unpacked: so two are held in memory.
 
 use crate::error::{HeadError, Result};
 use crate::state::{Position, is_lower};
 use tidemark_base::bson::Doc;
+use tidemark_base::codec::CodecError;
 use tidemark_base::{OpTime, Timestamp};
+use tidemark_oplog::EntryError;
 use tidemark_oplog::slice::{Digest, Link, optime};
-use tidemark_oplog::store::{SliceStore, StoreError, Tip};
+use tidemark_oplog::store::{SliceStore, StoreError, Stored, Tip};
 
 /// Takes entries, and the end of their slice if they reach it.
 pub type Each<'e> = &'e mut dyn FnMut(&[Doc<'_>], Option<Link>) -> Result<()>;
@@ -40,26 +43,55 @@ pub fn follow(
         let why = format!("it begins after {}", begin.at);
         return Err(StoreError::NotCovered { chain: tip.chain, from: at.ts, to, why }.into());
     }
-    let mut plain = Vec::new();
-    for (number, stored) in line.into_iter().enumerate() {
-        if let Some(from) = taken_in.filter(|from| number == 0 && !goes_on(*from, stored.header.previous)) {
-            return Err(HeadError::Fork { expected: from.at, found: stored.header.previous.at });
-        }
-        let entries: Vec<Doc<'_>> = slices.read(&stored, &mut plain)?.iter().collect();
-        let mut wanted = entries.len();
-        if stored.header.last.ts > until {
-            wanted = 0;
-            for entry in &entries {
-                if optime(*entry)?.ts > until {
-                    break;
-                }
-                wanted += 1;
+    let Some(first) = line.first() else { return Ok(()) };
+    if let Some(from) = taken_in.filter(|from| !goes_on(*from, first.header.previous)) {
+        return Err(HeadError::Fork { expected: from.at, found: first.header.previous.at });
+    }
+    let (mut slice, mut next) = (Unpacked::default(), Unpacked::default());
+    next.read(slices, first)?;
+    for (number, stored) in line.iter().enumerate() {
+        std::mem::swap(&mut slice, &mut next);
+        let (mut handed_on, mut read) = (Ok(()), Ok(()));
+        rayon::in_place_scope(|scope| {
+            if let Some(later) = line.get(number + 1) {
+                scope.spawn(|_| read = next.read(slices, later));
             }
-        }
-        let end = (wanted == entries.len()).then(|| stored.header.end());
-        each(entries.get(..wanted).unwrap_or_default(), end)?;
+            handed_on = slice.hand_on(stored, until, each);
+        });
+        handed_on?;
+        read?;
     }
     Ok(())
+}
+
+/// The entries of a slice, checked, and where each ends.
+#[derive(Default)]
+struct Unpacked {
+    plain: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Unpacked {
+    fn read(&mut self, slices: &SliceStore, stored: &Stored) -> Result<()> {
+        Ok(slices.read_split(stored, &mut self.plain, &mut self.ends)?)
+    }
+
+    /// Hands on the entries as far as `until`.
+    fn hand_on(&self, stored: &Stored, until: Timestamp, each: Each<'_>) -> Result<()> {
+        let broken = |problem: CodecError| EntryError { at: stored.header.first, problem: problem.into() };
+        let mut entries = Vec::with_capacity(self.ends.len());
+        let mut start = 0;
+        for end in &self.ends {
+            let entry = Doc::new(self.plain.get(start..*end).unwrap_or_default()).map_err(broken)?;
+            if stored.header.last.ts > until && optime(entry)?.ts > until {
+                break;
+            }
+            entries.push(entry);
+            start = *end;
+        }
+        let end = (entries.len() == self.ends.len()).then(|| stored.header.end());
+        each(&entries, end)
+    }
 }
 
 /// Whether slices that go on from `previous` go on from where a state has come to. A copy knows its position,

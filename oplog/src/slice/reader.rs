@@ -61,12 +61,23 @@ impl<'a> SliceReader<'a> {
     /// If it does not decompress to exactly what the header says, the digest is wrong, or an entry is broken
     /// or out of order.
     pub fn decode<'p>(&self, plain: &'p mut Vec<u8>) -> Result<Entries<'p>, SliceError> {
-        plain.clear();
-        if let Err(error) = self.fill(plain).and_then(|()| self.check(plain)) {
-            plain.clear();
-            return Err(error);
-        }
+        self.decode_with(plain, |_| {})?;
         Ok(Entries { plain, len: self.header.entries as usize })
+    }
+
+    /// The same, and notes where each entry ends in `ends`, whose contents are replaced: whoever goes through the
+    /// entries later need not wait for the length of one to find the next.
+    ///
+    /// # Errors
+    /// As [`Self::decode`]; then `ends` is empty, too.
+    pub fn decode_split(&self, plain: &mut Vec<u8>, ends: &mut Vec<usize>) -> Result<(), SliceError> {
+        ends.clear();
+        self.decode_with(plain, |end| ends.push(end)).inspect_err(|_| ends.clear())
+    }
+
+    fn decode_with(&self, plain: &mut Vec<u8>, ends: impl FnMut(usize)) -> Result<(), SliceError> {
+        plain.clear();
+        self.fill(plain).and_then(|()| self.check(plain, ends)).inspect_err(|_| plain.clear())
     }
 
     fn damaged(&self, problem: &'static str) -> SliceError {
@@ -100,12 +111,12 @@ impl<'a> SliceReader<'a> {
     }
 
     /// Compares what came out with the header.
-    fn check(&self, plain: &[u8]) -> Result<(), SliceError> {
+    fn check(&self, plain: &[u8], mut ends: impl FnMut(usize)) -> Result<(), SliceError> {
         if self.header.digest_of(plain) != self.header.digest {
             return Err(self.damaged("its digest is wrong"));
         }
         let mut before = self.header.previous.at;
-        let mut count = 0;
+        let (mut count, mut end) = (0, 0);
         for entry in split(plain) {
             let broken = |source: EntryError| SliceError::Entry { index: count, source: Box::new(source) };
             let entry = entry.map_err(|error| broken(EntryError::at(OpTime::NULL, error)))?;
@@ -116,6 +127,8 @@ impl<'a> SliceReader<'a> {
             if count == 0 && at != self.header.first {
                 return Err(self.damaged("its first entry is not where its header says"));
             }
+            end += entry.as_bytes().len();
+            ends(end);
             before = at;
             count += 1;
         }

@@ -58,9 +58,22 @@ fn start() -> Link {
 
 fn read(bytes: &[u8]) -> Result<Vec<Vec<u8>>, SliceError> {
     let mut plain = vec![7; 100];
-    let outcome = SliceReader::open(bytes)
+    let outcome: Result<Vec<Vec<u8>>, _> = SliceReader::open(bytes)
         .and_then(|slice| Ok(slice.decode(&mut plain)?.iter().map(|it| it.as_bytes().to_vec()).collect()));
     assert!(outcome.is_ok() || plain.is_empty() || plain == [7; 100], "nothing doubtful is left behind");
+    let (mut again, mut ends) = (vec![7; 100], vec![7]);
+    let split = SliceReader::open(bytes).and_then(|slice| slice.decode_split(&mut again, &mut ends));
+    assert_eq!(again, plain);
+    if let Ok(entries) = &outcome {
+        let sums = entries.iter().scan(0, |sum, entry| {
+            *sum += entry.len();
+            Some(*sum)
+        });
+        assert_eq!(ends, sums.collect::<Vec<_>>());
+    } else {
+        assert_eq!(ends.is_empty(), plain.is_empty());
+    }
+    assert_eq!(split.err(), outcome.as_ref().err().cloned());
     outcome
 }
 

@@ -25,7 +25,7 @@ pub use error::StoreError;
 pub use range::Range;
 pub use refs::{ChainNumber, Stored, Tip};
 
-use crate::slice::{Entries, SliceReader};
+use crate::slice::{Entries, SliceError, SliceReader};
 use refs::Names;
 use tidemark_blockstore::Store;
 
@@ -64,6 +64,22 @@ impl SliceStore {
     /// [`StoreError::Slice`] if what is stored is not the slice that was appended; failures of the store,
     /// among them a block that is gone because the slice has expired meanwhile.
     pub fn read<'p>(&self, stored: &Stored, plain: &'p mut Vec<u8>) -> Result<Entries<'p>> {
+        self.opened(stored, |reader| reader.decode(plain))
+    }
+
+    /// The same, and notes where each entry ends: [`SliceReader::decode_split`].
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_split(&self, stored: &Stored, plain: &mut Vec<u8>, ends: &mut Vec<usize>) -> Result<()> {
+        self.opened(stored, |reader| reader.decode_split(plain, ends))
+    }
+
+    fn opened<T>(
+        &self,
+        stored: &Stored,
+        decode: impl FnOnce(SliceReader<'_>) -> Result<T, SliceError>,
+    ) -> Result<T> {
         let block = self.store.get_one(stored.block)?;
         let name = || self.names.slice(stored.chain, stored.header.first.ts);
         let reader =
@@ -71,6 +87,6 @@ impl SliceStore {
         if reader.header() != &stored.header {
             return Err(StoreError::NotItsHeader { name: name() });
         }
-        reader.decode(plain).map_err(|error| StoreError::stored_slice(name(), error))
+        decode(reader).map_err(|error| StoreError::stored_slice(name(), error))
     }
 }
