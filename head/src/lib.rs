@@ -3,6 +3,7 @@
 //! Used by the daemon, which applies oplog and takes snapshots, and by whoever exports. Everything lies in
 //! the blockstore; the state here is what can be thrown away. Synchronous and clock-free.
 
+pub mod budget;
 pub mod catalog;
 pub mod compaction;
 mod counter;

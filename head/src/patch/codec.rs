@@ -3,7 +3,7 @@
 //! The payload of a large document is stored out of line and cut by content, so the head does not stand in
 //! front of it. The version is that of the leaf. Layout: `docs/format.md`.
 
-use super::updates::Updates;
+use super::updates::{self, Updates};
 use super::{Expects, Patch, Then};
 use std::borrow::Cow;
 use tidemark_base::bson::Doc;
@@ -18,6 +18,15 @@ const ABSENT: u8 = 1 << 2;
 const PRESENT: u8 = 2 << 2;
 /// By more than one operation; how many follows.
 const PRESENT_FOR_MANY: u8 = 3 << 2;
+
+/// Whether a patch stored as `newer` is composed with one stored as `older` by appending its payload, and the head
+/// stays: both are updates that wait, and the newer ones say nothing that counts for those before.
+pub(crate) fn only_appends(older_head: &[u8], newer_head: &[u8], newer_payload: &[u8]) -> bool {
+    let waits = |head: &[u8]| head.first().is_some_and(|tag| tag & OUTCOMES == UPDATES);
+    waits(older_head)
+        && newer_head == [UPDATES | ANY]
+        && newer_payload.first().is_some_and(|tag| updates::only_appends(*tag))
+}
 
 impl<'a> Patch<'a> {
     /// Appends the head: one byte, or five.

@@ -22,8 +22,10 @@ mod updates;
 
 use std::borrow::Cow;
 
+pub(crate) use codec::only_appends;
 pub use fold::{Folder, Outcome};
 pub use misfit::Misfit;
+pub(crate) use of::encode_of;
 pub use updates::{Fit, Pending, Updates};
 
 /// What happened to one document.
@@ -113,6 +115,25 @@ impl<'a> Patch<'a> {
         match &self.then {
             Then::Document(_) | Then::Gone => Waiting::default(),
             Then::Updates(updates) => Waiting { updates: updates.len(), bytes: updates.as_bytes().len() },
+        }
+    }
+
+    /// The same, borrowing its bytes.
+    pub(crate) fn borrowed(&self) -> Patch<'_> {
+        let then = match &self.then {
+            Then::Document(bytes) => Then::Document(Cow::Borrowed(bytes)),
+            Then::Gone => Then::Gone,
+            Then::Updates(updates) => Then::Updates(updates.borrowed()),
+        };
+        Patch { expects: self.expects, then }
+    }
+
+    /// How much memory its own bytes take, with what they were given and do not use.
+    pub(crate) fn held_bytes(&self) -> usize {
+        match &self.then {
+            Then::Document(Cow::Owned(bytes)) => bytes.capacity(),
+            Then::Document(Cow::Borrowed(_)) | Then::Gone => 0,
+            Then::Updates(updates) => updates.held_bytes(),
         }
     }
 

@@ -37,6 +37,32 @@ impl<'a> Patch<'a> {
     }
 }
 
+/// Appends the patch of a change as it is stored: its head to `head`, its payload to `payload`. Does what
+/// [`Patch::of`] and [`Patch::encode_head`] do, without memory of its own for what is most of an oplog.
+pub(crate) fn encode_of(
+    change: &Change<'_>,
+    head: &mut Vec<u8>,
+    payload: &mut Vec<u8>,
+    found: &mut Vec<Misfit>,
+) {
+    let fit = match change.manner {
+        Manner::Strict => Some(Fit::Strict),
+        Manner::Tolerant | Manner::User { upsert: false, .. } => Some(Fit::Tolerant),
+        Manner::User { upsert: true, .. } => None,
+    };
+    match (change.action, fit) {
+        (Action::Update { update: update @ (Update::Modifiers(_) | Update::Diff(_)), .. }, Some(fit)) => {
+            Patch::nothing().encode_head(head);
+            Pending { fit, update }.write(payload);
+        }
+        _ => {
+            let patch = Patch::of(change, found);
+            patch.encode_head(head);
+            payload.extend_from_slice(patch.payload());
+        }
+    }
+}
+
 /// A replacement, which is made what it has to be here, so that it cannot fail later: composition drops what
 /// was done before it.
 fn replacement<'a>(fit: Fit<'_>, id: Element<'_>, new: Doc<'a>) -> Result<Then<'a>, Misfit> {

@@ -148,10 +148,29 @@ impl<'a> Updates<'a> {
         gone
     }
 
+    /// The same, borrowing its bytes.
+    pub(super) fn borrowed(&self) -> Updates<'_> {
+        Updates { bytes: Cow::Borrowed(&self.bytes), ..*self }
+    }
+
+    /// How much memory its own bytes take.
+    pub(super) const fn held_bytes(&self) -> usize {
+        match &self.bytes {
+            Cow::Owned(bytes) => bytes.capacity(),
+            Cow::Borrowed(_) => 0,
+        }
+    }
+
     /// The same, owning its bytes.
     pub(super) fn into_owned(self) -> Updates<'static> {
         Updates { bytes: Cow::Owned(self.bytes.into_owned()), ..self }
     }
+}
+
+/// Whether a list of updates that wait, with the first one `tag`, only goes behind another list: it begins with
+/// no replacement, which would make that of no account.
+pub(super) const fn only_appends(tag: u8) -> bool {
+    tag & !FITS != REPLACEMENT
 }
 
 impl<'a> Pending<'a> {
@@ -167,7 +186,7 @@ impl<'a> Pending<'a> {
         1 + id + self.payload().as_bytes().len()
     }
 
-    fn write(&self, out: &mut Vec<u8>) {
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
         let fit = match self.fit {
             Fit::Strict => STRICT,
             Fit::Tolerant => TOLERANT,

@@ -20,15 +20,25 @@ impl State {
         name: &str,
         waiting: &mut Waiting<'_>,
     ) {
-        if self.catalog.get(uuid).is_some() || self.catalog.named(database, name).next().is_none() {
-            return;
-        }
-        let made_up = made_up::uuid_of(database, name);
-        if self.catalog.named(database, name).any(|it| it == made_up) {
+        if let Some(made_up) = self.adopted_from(uuid, database, name) {
             // What waits is routed by the UUID that the collection had.
             self.settle(waiting);
             self.give_uuid(made_up, uuid);
         }
+    }
+
+    /// The UUID that the collection of this name has, if it is to give it up for this one.
+    pub(super) fn adopted_from(
+        &self,
+        uuid: CollectionUuid,
+        database: &str,
+        name: &str,
+    ) -> Option<CollectionUuid> {
+        if self.catalog.get(uuid).is_some() || self.catalog.named(database, name).next().is_none() {
+            return None;
+        }
+        let made_up = made_up::uuid_of(database, name);
+        self.catalog.named(database, name).find(|it| *it == made_up)
     }
 
     /// The same for all collections that a command names.

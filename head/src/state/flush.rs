@@ -1,13 +1,13 @@
 //! Flush: the delta becomes one patch run for each collection, and there is a new root.
 //!
-//! Collections are written in parallel. The root depends on what was applied and on where it was flushed,
-//! on nothing else. What is put is kept by the session; who calls sets the ref.
+//! Small collections are written in parallel, large ones one after the other, each on all threads. The root depends
+//! on what was applied and on where it was flushed, on nothing else. What is put is kept by the session; who calls sets the ref.
 
 use super::all::all;
 use super::told::Misfits;
 use super::{State, Stored};
 use crate::catalog::{self, Entry, RunStack};
-use crate::delta::Delta;
+use crate::delta::{Delta, Gathered};
 use crate::divergence::Span;
 use crate::error::Result;
 use crate::patch::Waiting;
@@ -22,6 +22,8 @@ use tidemark_blockstore::Session;
 /// Stacks do not become higher: then some of the patch runs are merged with each other. Seldom, since what snapshots
 /// keep of them is stored twice then; compaction keeps stacks lower where it pays.
 pub(super) const MAX_PATCH_RUNS: usize = 64;
+/// So many patches of a collection are fetched at once; one with more is large.
+const PART_PATCHES: usize = 16 << 10;
 
 impl State {
     /// Writes what was applied since the last flush, and returns the root of the state. The session must pin
@@ -95,21 +97,44 @@ fn runs<'s>(
     delta: &Delta,
     below: impl Fn(CollectionUuid) -> &'s RunStack + Sync,
 ) -> Result<Vec<Flushed>> {
-    let collections: Vec<CollectionUuid> = delta.collections().into_iter().collect();
-    let runs = collections.into_par_iter().map(|uuid| run(session, delta, uuid, below(uuid)));
-    all(runs.collect())
+    let collections = delta.collections().into_iter();
+    let (large, small): (Vec<_>, Vec<_>) = collections.partition(|uuid| delta.len(*uuid) > PART_PATCHES);
+    let large: Vec<_> = large.into_iter().map(|uuid| run(session, delta, uuid, below(uuid))).collect();
+    let small = small.into_par_iter().map(|uuid| run(session, delta, uuid, below(uuid)));
+    let mut runs = all(large.into_iter().chain(small.collect::<Vec<_>>()).collect())?;
+    // What is told of them comes in the same order, however large they are.
+    runs.sort_by_key(|flushed| flushed.uuid);
+    Ok(runs)
 }
 
 fn run(session: &Session, delta: &Delta, uuid: CollectionUuid, below: &RunStack) -> Result<Flushed> {
     let mut writer = RunWriter::new(session, RunKind::Patch);
     let mut misfits = Misfits::new();
-    let report = &mut |key: &[u8], misfit| misfits.push((key.to_vec(), misfit));
-    for (key, patch) in delta.sorted(uuid) {
-        let below = below.as_stack(&[]);
-        let patch = bounded(session, below, key, Cow::Borrowed(patch), Waiting::MOST, report)?;
-        if !patch.is_nothing() {
-            writer.push_patch(key, &patch)?;
+    let sorted = delta.sorted(uuid);
+    let part = |number: usize| number * PART_PATCHES..(number + 1) * PART_PATCHES;
+    let (mut gathered, mut next) = (Gathered::default(), Gathered::default());
+    sorted.gather(part(0), &mut gathered);
+    for number in 1..=sorted.len().div_ceil(PART_PATCHES) {
+        let mut written = Ok(());
+        let mut write = || {
+            gathered.iter().try_for_each(|(key, patch)| {
+                let report = &mut |key: &[u8], misfit| misfits.push((key.to_vec(), misfit));
+                let below = below.as_stack(&[]);
+                let patch = bounded(session, below, key, Cow::Owned(patch), Waiting::MOST, report)?;
+                if patch.is_nothing() { Ok(()) } else { writer.push_patch(key, &patch) }
+            })
+        };
+        if number * PART_PATCHES < sorted.len() {
+            // The next part is fetched from all over the memory while this one is written.
+            rayon::in_place_scope(|scope| {
+                scope.spawn(|_| sorted.gather(part(number), &mut next));
+                written = write();
+            });
+        } else {
+            written = write();
         }
+        written?;
+        std::mem::swap(&mut gathered, &mut next);
     }
     let (first, last) = delta.span(uuid).map(|Span { first, last }| (first, last)).unzip();
     let run = writer.finish()?.map(|run| Run { first, last, ..run });

@@ -12,9 +12,10 @@ use tidemark_oplog::entry::Entry;
 
 impl State {
     /// Checks that entries ascend, and that they go on from what was applied.
-    pub(super) fn check_history(&self, entries: &[Entry<'_>]) -> Result<()> {
+    pub(super) fn check_history(&self, pieces: &[Vec<Entry<'_>>]) -> Result<()> {
         let mut previous: Option<OpTime> = None;
-        for entry in entries {
+        let (mut before, mut after): (Option<OpTime>, Option<OpTime>) = (None, None);
+        for entry in pieces.iter().flatten() {
             if let Some(previous) = previous {
                 if entry.at.ts <= previous.ts {
                     return Err(HeadError::Order { previous: previous.ts, found: entry.at });
@@ -27,14 +28,17 @@ impl State {
             if self.is_of_another(entry.at) {
                 return Err(HeadError::Fork { expected: self.at, found: entry.at });
             }
+            if entry.at.ts <= self.at.ts {
+                before = Some(entry.at);
+            } else {
+                after = after.or(Some(entry.at));
+            }
         }
-        let around = entries.partition_point(|entry| entry.at.ts <= self.at.ts);
-        let (before, after) = entries.split_at(around);
-        if let (Some(last), Some(next)) = (before.last(), after.first())
+        if let (Some(last), Some(next)) = (before, after)
             && self.is_at_an_entry()
-            && last.at.ts != self.at.ts
+            && last.ts != self.at.ts
         {
-            return Err(HeadError::Fork { expected: self.at, found: next.at });
+            return Err(HeadError::Fork { expected: self.at, found: next });
         }
         Ok(())
     }

@@ -7,6 +7,7 @@
 use super::State;
 use super::capped;
 use super::told::Misfits;
+use crate::delta::by_ref;
 use crate::divergences::Divergences;
 use crate::error::{HeadError, Result};
 use crate::run::{KeyRange, Problem, Run, RunError, RunKind, RunWriter, Source};
@@ -104,6 +105,8 @@ impl State {
     ) -> Result<Divergences> {
         let Some(stored) = self.stored.get(&uuid) else { return Ok(Divergences::default()) };
         let (top, order) = (self.documents.sorted(uuid), self.orders.sorted(uuid));
+        let (top, order): (Vec<_>, Vec<_>) = (top.iter().collect(), order.iter().collect());
+        let (top, order) = (by_ref(&top), by_ref(&order));
         let (documents, order) = (stored.documents.as_stack(&top), stored.order.as_stack(&order));
         let (mut places, mut marks) = (Vec::new(), Vec::new());
         let mut misfits = Misfits::new();

@@ -11,6 +11,7 @@
 
 mod adopt;
 mod all;
+mod bulk;
 mod capped;
 mod command;
 mod compact;
@@ -27,18 +28,18 @@ mod told;
 pub(crate) use history::is_lower;
 pub use position::Position;
 
-use crate::catalog::{self, Entry, RunStack};
+use crate::budget::Held;
+use crate::catalog::{self, RunStack};
 use crate::delta::Delta;
 use crate::divergences::{Diverged, Divergences};
 use crate::error::{self, HeadError, Result};
 use crate::root::{self, Root};
 use crate::run::Source;
-use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use tidemark_base::bson::{Doc, split};
 use tidemark_base::{BlockId, CollectionUuid, OpTime, Timestamp};
 use tidemark_oplog::catalog::{Catalog, Collection};
-use tidemark_oplog::entry::{self, Fuzzy};
+use tidemark_oplog::entry::Fuzzy;
 use tidemark_oplog::filter::Filter;
 use tidemark_oplog::slice::Link;
 use tidemark_oplog::transactions::Assembler;
@@ -120,7 +121,7 @@ impl State {
         }
         let mut state = Self::new(&root, assembler);
         for (uuid, entry) in catalog::read(source, root.catalog.as_ref())? {
-            let Entry { collection, documents, order, next_order } = entry;
+            let catalog::Entry { collection, documents, order, next_order } = entry;
             state.catalog.insert(uuid, collection);
             state.stored.insert(uuid, Stored { documents, order, next_order });
             state.note_options(uuid);
@@ -169,10 +170,18 @@ impl State {
         &self.catalog
     }
 
-    /// About how much memory is held by what was not flushed, in bytes.
+    /// How much memory is held by what was not flushed, in bytes.
     #[must_use]
     pub fn delta_bytes(&self) -> usize {
-        self.documents.bytes() + self.orders.bytes() + self.assembler.held_bytes()
+        let Held { delta_bytes, open_bytes } = self.held();
+        delta_bytes + open_bytes
+    }
+
+    /// The same, apart: what a flush gives back, and what it does not.
+    #[must_use]
+    pub fn held(&self) -> Held {
+        let delta_bytes = self.documents.bytes() + self.orders.bytes();
+        Held { delta_bytes, open_bytes: self.assembler.held_bytes() }
     }
 
     /// How many transactions are open.
@@ -204,11 +213,9 @@ impl State {
     pub fn apply(&mut self, source: &dyn Source, entries: &[Doc<'_>]) -> Result<()> {
         self.check_usable()?;
         let fuzzy = Fuzzy { until: self.fuzzy_until };
-        let parsed: Result<Vec<_>, _> =
-            entries.par_iter().map(|raw| entry::Entry::parse(*raw, fuzzy)).collect();
-        let parsed = parsed?;
+        let (parsed, routed) = self.parsed(entries, fuzzy)?;
         self.check_history(&parsed)?;
-        let outcome = self.take(&parsed, fuzzy).and_then(|taken| self.run(source, &taken));
+        let outcome = self.take(&parsed, fuzzy).and_then(|taken| self.run(source, &taken, routed));
         self.note(outcome)
     }
 

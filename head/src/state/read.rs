@@ -4,7 +4,7 @@ use super::State;
 use super::in_order::WINDOW_BYTES;
 use super::told::Misfits;
 use crate::catalog::RunStack;
-use crate::delta::Delta;
+use crate::delta::{Delta, by_ref};
 use crate::divergences::Divergences;
 use crate::error::{HeadError, Result};
 use crate::key;
@@ -93,7 +93,8 @@ impl State {
         each: &mut dyn FnMut(T) -> Result<()>,
     ) -> Result<Divergences> {
         let Some(stored) = self.stored.get(&uuid) else { return Ok(Divergences::default()) };
-        let top = self.documents.sorted(uuid);
+        let top: Vec<_> = self.documents.sorted(uuid).iter().collect();
+        let top = by_ref(&top);
         let mut misfits = Misfits::new();
         let report = &mut |key: &[u8], misfit| misfits.push((key.to_vec(), misfit));
         stack::scan(source, stored.documents.as_stack(&top), work, report, each)?;
@@ -114,7 +115,8 @@ fn get(
     uuid: CollectionUuid,
     key: &[u8],
 ) -> Result<Option<Vec<u8>>> {
-    let top: Vec<_> = delta.get(uuid, key).map(|patch| (key, patch)).into_iter().collect();
+    let patch = delta.get(uuid, key);
+    let top: Vec<_> = patch.iter().map(|patch| (key, patch)).collect();
     let top: Top<'_> = &top;
     Ok(stack::get(source, stack.as_stack(top), key)?)
 }

@@ -116,6 +116,16 @@ pub struct Change<'a> {
     pub action: Action<'a>,
 }
 
+impl<'a> Change<'a> {
+    /// The `_id` of its document.
+    #[must_use]
+    pub const fn id(&self) -> Element<'a> {
+        match self.action {
+            Action::Insert { id, .. } | Action::Update { id, .. } | Action::Delete { id } => id,
+        }
+    }
+}
+
 /// What happens to a document.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Action<'a> {
