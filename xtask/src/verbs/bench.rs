@@ -15,7 +15,7 @@ struct Suite {
 }
 
 /// In the order in which they run: those that need a calm disk first.
-const SUITES: [Suite; 7] = [
+const SUITES: [Suite; 8] = [
     Suite {
         name: "peers",
         what: "backups by Tidemark, restic, borg, mongodump and bare zstd: apt-get install restic borgbackup",
@@ -25,6 +25,11 @@ const SUITES: [Suite; 7] = [
         name: "e2e",
         what: "the engine as a whole against what it promises; a case may be named, for instance `e2e build`",
         runs_tidemark: true,
+    },
+    Suite {
+        name: "apply",
+        what: "oplog from slices to a flushed root, on one thread and two, against what bare compression gains",
+        runs_tidemark: false,
     },
     Suite {
         name: "compaction",
