@@ -71,14 +71,14 @@ impl Arena {
 
     /// The bytes from a record's first one on.
     #[inline]
-    pub(super) fn from(&self, At(at): At) -> &[u8] {
+    pub(super) fn bytes(&self, At(at): At) -> &[u8] {
         let (number, offset) = split(at);
         self.pieces.get(number).and_then(|piece| piece.get(offset..)).unwrap_or_default()
     }
 
     /// The same, to overwrite what is there.
     #[inline]
-    pub(super) fn from_mut(&mut self, At(at): At) -> &mut [u8] {
+    pub(super) fn bytes_mut(&mut self, At(at): At) -> &mut [u8] {
         let (number, offset) = split(at);
         self.pieces.get_mut(number).and_then(|piece| piece.get_mut(offset..)).unwrap_or_default()
     }
@@ -105,7 +105,7 @@ mod tests {
         let places: Vec<At> = (0..2000).map(|n| arena.push([&record(n), &[], &[], &[]])).collect();
         let mut bytes = 0;
         for (n, at) in places.iter().enumerate() {
-            assert!(at.0 != 0 && arena.from(*at).starts_with(&record(n)), "record {n}");
+            assert!(at.0 != 0 && arena.bytes(*at).starts_with(&record(n)), "record {n}");
             bytes += record(n).len();
         }
         assert!(arena.held_bytes() >= bytes && arena.held_bytes() < bytes + bytes / 20 + LONGEST_BYTES);

@@ -16,10 +16,11 @@ impl Hash {
     }
 
     /// The number of the shard.
+    #[expect(clippy::cast_possible_truncation, reason = "there are fewer shards than a byte tells")]
     #[inline]
     pub(crate) const fn shard(self) -> usize {
         // Taken from other bits than those that tell records of a shard apart.
-        (self.0 & (SHARDS as u64 - 1)) as usize
+        (self.0 as u8) as usize & (SHARDS - 1)
     }
 
     /// What tells records of a shard apart, nearly always.

@@ -62,7 +62,7 @@ impl Patches {
 
     #[inline]
     fn record(&self, at: At) -> Record<'_> {
-        Record::read(self.arena.from(at))
+        Record::read(self.arena.bytes(at))
     }
 
     fn large(&self, number: u32) -> &Large {
@@ -73,7 +73,7 @@ impl Patches {
     /// Something of a record, so that it is near when it is needed.
     #[inline]
     pub(super) fn touch(&self, at: At) -> u8 {
-        self.arena.from(at).first().copied().unwrap_or_default()
+        self.arena.bytes(at).first().copied().unwrap_or_default()
     }
 
     /// The key of a record.
@@ -87,7 +87,7 @@ impl Patches {
 
     /// The bytes of a record, if it lies in the arena.
     pub(super) fn small(&self, at: At) -> Option<&[u8]> {
-        let bytes = self.arena.from(at);
+        let bytes = self.arena.bytes(at);
         match Record::read(bytes) {
             record @ Record::Small { .. } => bytes.get(..record.len()),
             Record::Large { .. } => None,
@@ -152,7 +152,7 @@ impl Patches {
                 record::lengths_of(key.len(), old_head.len(), old_payload.len() + payload.len())
         {
             let room = old.len();
-            let (_, parts) = self.arena.from(at).split_at(record::LENGTHS_BYTES);
+            let (_, parts) = self.arena.bytes(at).split_at(record::LENGTHS_BYTES);
             self.payload.clear();
             self.payload.extend_from_slice(&lengths);
             self.payload.extend_from_slice(parts.get(..room - record::LENGTHS_BYTES).unwrap_or_default());
@@ -164,7 +164,7 @@ impl Patches {
 
     /// Composes a patch with the one of a record. Returns where the record lies then.
     pub(super) fn change(&mut self, at: At, newer: Patch<'_>, found: &mut Vec<Misfit>) -> At {
-        let (key, head, payload) = match Record::read(self.arena.from(at)) {
+        let (key, head, payload) = match Record::read(self.arena.bytes(at)) {
             Record::Small { key, head, payload } => (key, head, payload),
             Record::Large { number } => return self.change_large(at, number, newer, found),
         };
@@ -188,7 +188,7 @@ impl Patches {
     /// Puts the record that was made where one of this length stood, or elsewhere.
     fn rewrite(&mut self, at: At, room: usize) -> At {
         let record = self.payload.as_slice();
-        if let Some(place) = self.arena.from_mut(at).get_mut(..record.len()).filter(|it| it.len() <= room) {
+        if let Some(place) = self.arena.bytes_mut(at).get_mut(..record.len()).filter(|it| it.len() <= room) {
             place.copy_from_slice(record);
             self.arena.give_up(room - record.len());
             return at;
@@ -219,7 +219,7 @@ impl Patches {
         let old = std::mem::take(&mut self.arena);
         for table in tables {
             table.each_mut(|at| {
-                let bytes = old.from(at);
+                let bytes = old.bytes(at);
                 let len = Record::read(bytes).len();
                 self.arena.push([bytes.get(..len).unwrap_or_default(), &[], &[], &[]])
             });

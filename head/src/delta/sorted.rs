@@ -28,11 +28,20 @@ pub(crate) struct Sorted<'d> {
 impl Delta {
     /// All patches of a collection, by key.
     pub(crate) fn sorted(&self, uuid: CollectionUuid) -> Sorted<'_> {
-        let mut places = Vec::with_capacity(self.shards.iter().map(|shard| shard.len(uuid)).sum());
-        places.par_extend(self.shards.par_iter().enumerate().flat_map_iter(|(number, shard)| {
-            let number = u32::try_from(number).unwrap_or_default();
-            shard.records(uuid).map(move |at| Place { begin: begin(shard.key(at)), shard: number, at })
-        }));
+        // Filled where they stand: to collect them would take the memory twice.
+        let none = Place { begin: [0; 2], shard: 0, at: At(0) };
+        let mut places = vec![none; self.len(uuid)];
+        let (mut parts, mut rest) = (Vec::with_capacity(self.shards.len()), places.as_mut_slice());
+        for (number, shard) in (0..).zip(&self.shards) {
+            let (part, behind) = rest.split_at_mut(shard.len(uuid));
+            rest = behind;
+            parts.push((number, shard, part));
+        }
+        parts.into_par_iter().for_each(|(number, shard, part)| {
+            for (place, at) in part.iter_mut().zip(shard.records(uuid)) {
+                *place = Place { begin: begin(shard.key(at)), shard: number, at };
+            }
+        });
         let sorted = Sorted { delta: self, places: Vec::new() };
         places.par_sort_unstable_by(|a, b| {
             a.begin.cmp(&b.begin).then_with(|| sorted.key(*a).cmp(sorted.key(*b)))

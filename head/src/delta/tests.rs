@@ -167,7 +167,7 @@ proptest! {
         prop_assert_eq!(came(&delta, &found), expected);
         let at = |in_b| entries.iter().zip(&steps).filter(move |(_, it)| it.in_b == in_b).map(|(it, _)| it.at);
         for (uuid, in_b) in [(A, false), (B, true)] {
-            let span = at(in_b).next().zip(at(in_b).last()).map(|(first, last)| Span { first, last });
+            let span = at(in_b).next().zip(at(in_b).next_back()).map(|(first, last)| Span { first, last });
             prop_assert_eq!(delta.span(uuid), span);
         }
     }
@@ -227,7 +227,8 @@ fn updates_of_what_is_not_known_wait_in_order_however_many_they_are() {
 
 #[test]
 fn it_says_how_much_memory_it_takes() {
-    let step = |id: u32| Step { in_b: id % 3 == 0, id, what: 0, len: [30, 600, 4500][id as usize % 3] };
+    let step =
+        |id: u32| Step { in_b: id.is_multiple_of(3), id, what: 0, len: [30, 600, 4500][id as usize % 3] };
     let raw = entries(&(0..20_000).map(step).collect::<Vec<_>>());
     for in_bulk in [false, true] {
         let mut delta = Delta::new();
