@@ -59,12 +59,8 @@ pub fn peak_rss_mib() -> u64 {
 
 /// Seconds of CPU that all threads of this process used so far, user and system, in steps of 10 ms.
 #[must_use]
-#[expect(clippy::cast_precision_loss, reason = "a figure")]
 pub fn cpu_secs() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // The second field, the program's name, may hold anything but ends with the last parenthesis.
-    let fields = stat.rsplit(')').next().unwrap_or_default().split_ascii_whitespace();
-    fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>() as f64 / 100.0
+    process::cpu_secs(process::Which::Own)
 }
 
 /// Starts the measurement of peak memory anew, where the kernel allows it.

@@ -96,10 +96,22 @@ impl<'a> BlockRef<'a> {
     }
 }
 
+/// What is spent on storing a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effort {
+    /// It is compressed, as long as that makes it smaller.
+    Compress,
+    /// It is stored as it is.
+    None,
+}
+
 /// Compresses a block whose name is already known and whose size was checked.
-pub(crate) fn encode(id: BlockId, block: BlockRef<'_>) -> Record {
+pub(crate) fn encode(id: BlockId, block: BlockRef<'_>, effort: Effort) -> Record {
     let narrow = |len: usize| u32::try_from(len).expect("blocks are checked against MAX_BLOCK_BYTES");
-    let compressed = compress(block.bytes);
+    let compressed = match effort {
+        Effort::Compress => compress(block.bytes),
+        Effort::None => None,
+    };
     let (codec, payload) = match compressed {
         Some(payload) => (Codec::Zstd, payload),
         None => (Codec::Raw, block.bytes.to_vec()),
@@ -187,19 +199,18 @@ mod tests {
     const PLACE: Place = Place { pack: PackId(1), offset: 48 };
 
     fn stored(block: BlockRef<'_>) -> Vec<u8> {
-        let record = encode(block.id(), block);
+        let record = encode(block.id(), block, Effort::Compress);
         [&record.header.encode()[..], &record.payload].concat()
     }
 
     #[test]
     fn what_does_not_compress_is_stored_raw() {
         let noise: Vec<u8> = (0..64u32).flat_map(|n| checksum(&n.to_le_bytes()).to_le_bytes()).collect();
-        let record = encode(BlockRef::leaf(&noise).id(), BlockRef::leaf(&noise));
+        let record = encode(BlockRef::leaf(&noise).id(), BlockRef::leaf(&noise), Effort::Compress);
         assert_eq!(record.header.codec, Codec::Raw);
-        assert_eq!(
-            encode(BlockRef::leaf(&[0; 512]).id(), BlockRef::leaf(&[0; 512])).header.codec,
-            Codec::Zstd
-        );
+        let zeros = BlockRef::leaf(&[0; 512]);
+        assert_eq!(encode(zeros.id(), zeros, Effort::Compress).header.codec, Codec::Zstd);
+        assert_eq!(encode(zeros.id(), zeros, Effort::None).header.codec, Codec::Raw);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! What a session puts or pins is safe from garbage collection until it ends; what no ref keeps by then is
 //! garbage. Any number of threads may put at once; a sync covers every put that returned before it began.
 
-use crate::codec::{self, Block, BlockRef};
+use crate::codec::{self, Block, BlockRef, Effort};
 use crate::error::{Error, Result};
 use crate::gate::Gate;
 use crate::ids::{Epoch, PackId, RefVersion, SessionId};
@@ -90,17 +90,30 @@ impl Session {
     /// [`Error::TooLarge`], [`Error::BadNode`] before anything was written; [`Error::SessionGone`]; failures
     /// of the backend, after which the session is broken ([`Error::SessionBroken`]).
     pub fn put(&self, blocks: &[BlockRef<'_>]) -> Result<Vec<BlockId>> {
+        self.put_with(blocks, Effort::Compress)
+    }
+
+    /// As [`Self::put`], but the blocks are stored as they are: for what is read again soon and kept by no ref. A
+    /// block that is to be kept must never be put so, since it is not stored anew when it is put again.
+    ///
+    /// # Errors
+    /// As [`Self::put`].
+    pub fn put_passing(&self, blocks: &[BlockRef<'_>]) -> Result<Vec<BlockId>> {
+        self.put_with(blocks, Effort::None)
+    }
+
+    fn put_with(&self, blocks: &[BlockRef<'_>], effort: Effort) -> Result<Vec<BlockId>> {
         blocks.iter().try_for_each(BlockRef::check)?;
         let _putting = self.puts.enter();
         self.check_usable()?;
         let mut ids = Vec::with_capacity(blocks.len());
-        let outcome = self.put_in_steps(blocks, &mut ids);
+        let outcome = self.put_in_steps(blocks, effort, &mut ids);
         self.note(outcome)?;
         Ok(ids)
     }
 
     /// Compresses one step while the one before is being appended.
-    fn put_in_steps(&self, blocks: &[BlockRef<'_>], ids: &mut Vec<BlockId>) -> Result<()> {
+    fn put_in_steps(&self, blocks: &[BlockRef<'_>], effort: Effort, ids: &mut Vec<BlockId>) -> Result<()> {
         let mut claimed = HashSet::new();
         if rayon::current_thread_index().is_some() {
             return steps(blocks).try_for_each(|step| {
@@ -108,7 +121,7 @@ impl Session {
                 let fresh = self.claim_missing(&names, &mut claimed)?;
                 let records: Vec<Record> = fresh
                     .iter()
-                    .filter_map(|&i| Some(codec::encode(*names.get(i)?, *step.get(i)?)))
+                    .filter_map(|&i| Some(codec::encode(*names.get(i)?, *step.get(i)?, effort)))
                     .collect();
                 ids.extend(names);
                 self.append(&records)
@@ -119,7 +132,7 @@ impl Session {
             let mut prepared = None;
             let mut appended = Ok(());
             rayon::in_place_scope(|scope| {
-                scope.spawn(|_| prepared = Some(self.prepare(step, &mut claimed)));
+                scope.spawn(|_| prepared = Some(self.prepare(step, effort, &mut claimed)));
                 appended = self.append(&ready);
             });
             appended?;
@@ -134,12 +147,13 @@ impl Session {
     fn prepare(
         &self,
         step: &[BlockRef<'_>],
+        effort: Effort,
         claimed: &mut HashSet<BlockId>,
     ) -> Result<(Vec<BlockId>, Vec<Record>)> {
         let ids: Vec<BlockId> = step.par_iter().map(BlockRef::id).collect();
         let fresh = self.claim_missing(&ids, claimed)?;
         let records =
-            fresh.par_iter().filter_map(|&i| Some(codec::encode(*ids.get(i)?, *step.get(i)?))).collect();
+            fresh.par_iter().filter_map(|&i| Some(codec::encode(*ids.get(i)?, *step.get(i)?, effort))).collect();
         Ok((ids, records))
     }
 

@@ -12,28 +12,46 @@ use crate::limits::MAX_BSON_DEPTH;
 /// # Errors
 /// If any nested document is broken, a type is unknown, or it nests deeper than [`MAX_BSON_DEPTH`].
 pub fn check(document: Doc<'_>) -> Result<(), CodecError> {
-    let mut open: Vec<Elements<'_>> = vec![document.elements()];
-    while let Some(innermost) = open.last_mut() {
-        let Some(element) = innermost.next().transpose()? else {
-            open.pop();
-            continue;
-        };
-        let nested = match element.kind {
-            kind::OBJECT | kind::ARRAY => Doc::new(element.value)?,
-            kind::CODE_WITH_SCOPE => scope(element.value)?,
-            _ => continue,
-        };
-        if open.len() >= MAX_BSON_DEPTH {
-            let (value, limit) = (open.len() as u64 + 1, MAX_BSON_DEPTH as u64);
-            return Err(CodecError {
-                what: "nesting",
-                offset: 0,
-                problem: CodecProblem::OverLimit { value, limit },
-            });
+    Checker::default().check(document)
+}
+
+/// Checks many documents one after another, and keeps its memory between them.
+#[derive(Debug, Default)]
+pub struct Checker<'a> {
+    open: Vec<Elements<'a>>,
+}
+
+impl<'a> Checker<'a> {
+    /// Checks a document to the bottom.
+    ///
+    /// # Errors
+    /// As [`check`].
+    pub fn check(&mut self, document: Doc<'a>) -> Result<(), CodecError> {
+        let open = &mut self.open;
+        open.clear();
+        open.push(document.elements());
+        while let Some(innermost) = open.last_mut() {
+            let Some(element) = innermost.next().transpose()? else {
+                open.pop();
+                continue;
+            };
+            let nested = match element.kind {
+                kind::OBJECT | kind::ARRAY => Doc::new(element.value)?,
+                kind::CODE_WITH_SCOPE => scope(element.value)?,
+                _ => continue,
+            };
+            if open.len() >= MAX_BSON_DEPTH {
+                let (value, limit) = (open.len() as u64 + 1, MAX_BSON_DEPTH as u64);
+                return Err(CodecError {
+                    what: "nesting",
+                    offset: 0,
+                    problem: CodecProblem::OverLimit { value, limit },
+                });
+            }
+            open.push(nested.elements());
         }
-        open.push(nested.elements());
+        Ok(())
     }
-    Ok(())
 }
 
 /// Checks that `value` is exactly one value of type `kind`, to the bottom.

@@ -10,7 +10,7 @@ mod element;
 pub mod kind;
 mod write;
 
-pub use check::{check, check_value};
+pub use check::{Checker, check, check_value};
 pub use element::{Doc, Element, Elements, split};
 pub use write::{DocWriter, Open};
 

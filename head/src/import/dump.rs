@@ -113,15 +113,16 @@ impl Taken<'_> {
         if collection == VIEWS {
             self.defined.insert(database.to_owned());
         }
-        let documents: Result<Vec<_>, _> = split(documents).collect();
-        let documents = documents.map_err(|problem| HeadError::BrokenDocument {
-            namespace: shown(database, collection),
-            id: None,
-            problem,
-        })?;
-        self.copied.documents += documents.len() as u64;
-        self.copied.bytes += documents.iter().map(|document| document.as_bytes().len() as u64).sum::<u64>();
-        self.import.documents(uuid, &documents)
+        for document in split(documents) {
+            document.map_err(|problem| HeadError::BrokenDocument {
+                namespace: shown(database, collection),
+                id: None,
+                problem,
+            })?;
+            self.copied.documents += 1;
+        }
+        self.copied.bytes += documents.len() as u64;
+        self.import.dumped(uuid, documents)
     }
 
     /// Where documents under this name go; a collection that the dump does not describe is made without

@@ -88,6 +88,16 @@ impl Batch {
         id
     }
 
+    /// How many nodes wait.
+    pub(super) const fn node_count(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// The nodes that wait, for whoever puts them.
+    pub(super) fn take_nodes(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.nodes)
+    }
+
     /// Puts everything, and hands the children of the lowest nodes on, in order.
     pub(super) fn put(&mut self, session: &Session) -> Result<Vec<Child>> {
         self.put_nodes(session)?;

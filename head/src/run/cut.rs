@@ -45,6 +45,16 @@ impl KeyCutter {
     /// Whether a block ends by itself after the item with this key: the item is `item_bytes` long, the block
     /// with it `block_bytes`.
     pub(super) fn ends(&self, key: &[u8], item_bytes: usize, block_bytes: usize) -> bool {
+        block_bytes >= self.sizes.min_bytes as usize && self.ends_by(self.hash(key), item_bytes, block_bytes)
+    }
+
+    /// What of a key decides: for whoever computes it ahead.
+    pub(super) fn hash(&self, key: &[u8]) -> u64 {
+        xxh3_64_with_seed(key, self.salt)
+    }
+
+    /// As [`Self::ends`], of the hash of the key.
+    pub(super) fn ends_by(&self, hash: u64, item_bytes: usize, block_bytes: usize) -> bool {
         if block_bytes < self.sizes.min_bytes as usize {
             return false;
         }
@@ -55,7 +65,7 @@ impl KeyCutter {
             target / NORMALISATION
         };
         let per_byte = u64::MAX / spacing;
-        xxh3_64_with_seed(key, self.salt) < per_byte.saturating_mul(item_bytes as u64)
+        hash < per_byte.saturating_mul(item_bytes as u64)
     }
 }
 

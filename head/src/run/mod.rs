@@ -6,6 +6,7 @@
 //! bytes are laid down in `docs/format.md`, "Runs". Knows of documents only where their keys are, and of
 //! patches only where a document begins in one; how they combine is [`crate::stack`]'s.
 
+pub(crate) mod base;
 mod batch;
 mod cache;
 mod cursor;

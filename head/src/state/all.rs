@@ -19,7 +19,8 @@ pub(super) fn all<T>(outcomes: Vec<Result<T>>) -> Result<Vec<T>> {
     failure.map_or(Ok(done), Err)
 }
 
-const fn is_consequence(error: &HeadError) -> bool {
+/// Whether an error only says that something else failed before.
+pub(crate) const fn is_consequence(error: &HeadError) -> bool {
     matches!(
         error,
         HeadError::Store(Error::SessionBroken { .. })

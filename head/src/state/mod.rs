@@ -25,6 +25,7 @@ mod route;
 mod take;
 mod told;
 
+pub(crate) use all::is_consequence;
 pub(crate) use history::is_lower;
 pub use position::Position;
 

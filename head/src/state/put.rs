@@ -1,4 +1,4 @@
-//! Documents of a copy: put whatever is there, as operations that overwrite.
+//! Documents of a copy: as bases that were built of them, or put over whatever is there, as operations.
 
 use super::State;
 use super::route::Waiting;
@@ -6,12 +6,25 @@ use crate::delta::Operation;
 use crate::error::{HeadError, Result};
 use crate::key::{self, KeyError};
 use crate::patch::Patch;
+use crate::run::Run;
 use tidemark_base::CollectionUuid;
 use tidemark_base::bson::{Doc, Element};
 use tidemark_oplog::entry::{Action, Change, Manner, Target};
 use tidemark_oplog::names::Namespace;
 
 impl State {
+    /// Whether there is such a collection, whose order of insertion is data.
+    pub(crate) fn is_capped(&self, uuid: CollectionUuid) -> bool {
+        self.capped.contains(&uuid)
+    }
+
+    /// Gives a collection that has none its base.
+    pub(crate) fn set_base(&mut self, uuid: CollectionUuid, base: Option<Run>) {
+        if let Some(stored) = self.stored.get_mut(&uuid) {
+            stored.documents.base = base;
+        }
+    }
+
     /// Puts documents into a collection, over what is there.
     ///
     /// # Errors

@@ -27,8 +27,8 @@ use tidemark_head::import::{Copied, Import, of_dump};
 use tidemark_oplog::filter::Filter;
 use tidemark_oplog::slice::optime;
 
-/// How much of the documents is held in memory before it is written.
-const BUDGET_BYTES: usize = 256 << 20;
+/// How much memory an import may use.
+const BUDGET_BYTES: usize = 512 << 20;
 
 const EXAMPLES: &str = "\
 Examples:
