@@ -152,8 +152,10 @@ impl Session {
     ) -> Result<(Vec<BlockId>, Vec<Record>)> {
         let ids: Vec<BlockId> = step.par_iter().map(BlockRef::id).collect();
         let fresh = self.claim_missing(&ids, claimed)?;
-        let records =
-            fresh.par_iter().filter_map(|&i| Some(codec::encode(*ids.get(i)?, *step.get(i)?, effort))).collect();
+        let records = fresh
+            .par_iter()
+            .filter_map(|&i| Some(codec::encode(*ids.get(i)?, *step.get(i)?, effort)))
+            .collect();
         Ok((ids, records))
     }
 

@@ -272,7 +272,11 @@ impl HeadError {
 
     /// The same of bytes that need not be one at all.
     pub(crate) fn broken_bytes(namespace: String, document: &[u8], problem: CodecError) -> Self {
-        Self::BrokenDocument { namespace, id: only_id_of(document).map(|id| ShownId(&id).to_string()), problem }
+        Self::BrokenDocument {
+            namespace,
+            id: only_id_of(document).map(|id| ShownId(&id).to_string()),
+            problem,
+        }
     }
 
     pub(crate) fn unstorable(collection: &Collection, problem: CodecError) -> Self {

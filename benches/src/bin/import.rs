@@ -1,9 +1,9 @@
 //! The first build in figures: a dump's folder, as mongodump writes it, imported into a store on disk.
 //!
-//! `cargo run --release -p tidemark-benches --bin import [-- --orders N --rounds R]`: orders by ascending ObjectId,
-//! and by random UUID. Each measurement is a process of its own, so that its memory and CPU time are its own; the
-//! peer, which cuts, names and compresses the same bytes on the same threads, from memory to nowhere,
-//! runs before and after each.
+//! `cargo xtask bench import`, or the program itself with `--orders N --rounds R --dumps FOLDER` (where dumps are
+//! kept for the next time): four million orders by ascending ObjectId, and by random UUID; a tenth with `--quick`.
+//! Each measurement is a process of its own, so that its memory and CPU time are its own; the peer, which cuts,
+//! names and compresses the same bytes on the same threads, from memory to nowhere, runs before and after each.
 
 #![expect(clippy::print_stdout, clippy::unwrap_used, clippy::cast_precision_loss, reason = "a bench")]
 
@@ -35,7 +35,8 @@ fn main() {
         ["one-import", dump] => println!("{}", import(Path::new(dump))),
         ["one-bare", dump] => println!("{}", bare(Path::new(dump))),
         _ => {
-            let orders = number(&words, "--orders").unwrap_or(4_000_000);
+            let quick = words.contains(&"--quick");
+            let orders = number(&words, "--orders").unwrap_or(if quick { 400_000 } else { 4_000_000 });
             let rounds = number(&words, "--rounds").unwrap_or(3);
             let folder = words.iter().position(|word| *word == "--dumps").and_then(|at| words.get(at + 1));
             let temporary = tempfile::tempdir().unwrap();
@@ -85,7 +86,8 @@ fn dump(folder: &Path, name: &str, source: Orders, orders: u64) -> PathBuf {
 
 fn compared(dump: &Path, orders: u64, rounds: u64) -> Value {
     let one = |what: &str| -> Value {
-        let run = Command::new(std::env::current_exe().unwrap()).args([what, dump.to_str().unwrap()]).output();
+        let run =
+            Command::new(std::env::current_exe().unwrap()).args([what, dump.to_str().unwrap()]).output();
         let output = run.unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).unwrap()

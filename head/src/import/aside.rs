@@ -80,7 +80,7 @@ impl Aside {
         self.stretches.push(Stretch { blocks: putting.blocks.wait()?, merges: 0 });
         while let Some(merges) = self.last_alike() {
             let some = self.stretches.split_off(self.stretches.len() - MERGED_AT_ONCE);
-            let merged = Merged::open(some.iter().map(|it| spill::batches(&self.tools, &it.blocks)))?;
+            let merged = Merged::open(some.into_iter().map(|it| spill::batches(&self.tools, it.blocks)))?;
             let blocks = spill::put(&self.tools, merged)?;
             self.stretches.push(Stretch { blocks, merges: merges + 1 });
         }
@@ -107,7 +107,7 @@ impl Aside {
         if stretches.is_empty() && held.is_empty() {
             return Ok(None);
         }
-        let stretches = stretches.iter().map(|it| spill::batches(&self.tools, &it.blocks));
+        let stretches = stretches.into_iter().map(|it| spill::batches(&self.tools, it.blocks));
         Ok(Some(Merged::open(stretches.chain(held.into_iter().map(in_memory)))?))
     }
 

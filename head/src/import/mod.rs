@@ -17,7 +17,7 @@ pub use dump::{Copied, of_dump};
 
 use crate::error::{self, HeadError, Result};
 use crate::head::{Head, HeadName};
-use crate::run::base::{Task, Tools, Sorted, Unfit};
+use crate::run::base::{Sorted, Task, Tools, Unfit};
 use crate::state::{State, is_consequence};
 use collecting::Collecting;
 use passing::{Held, Shares};
@@ -107,7 +107,16 @@ impl Import {
     }
 
     fn take(&mut self, uuid: CollectionUuid, documents: &[Doc<'_>]) -> Result<()> {
-        documents.iter().try_for_each(|document| self.take_bytes(uuid, document.as_bytes()))
+        // Joined in portions: a collection is looked for once for many.
+        let mut joined = Vec::new();
+        for document in documents {
+            if !joined.is_empty() && joined.len() + document.as_bytes().len() > self.shares.batch_bytes {
+                self.take_bytes(uuid, &joined)?;
+                joined.clear();
+            }
+            joined.extend_from_slice(document.as_bytes());
+        }
+        self.take_bytes(uuid, &joined)
     }
 
     /// As [`Self::documents`], of documents that stand one behind the other.
@@ -118,7 +127,11 @@ impl Import {
         if self.state.is_capped(uuid) {
             let split: Result<Vec<_>, _> = bson::split(documents).collect();
             let namespace = || self.state.catalog().get(uuid).map_or_else(String::new, error::shown);
-            let split = split.map_err(|problem| HeadError::BrokenDocument { namespace: namespace(), id: None, problem });
+            let split = split.map_err(|problem| HeadError::BrokenDocument {
+                namespace: namespace(),
+                id: None,
+                problem,
+            });
             return self.documents(uuid, &split?);
         }
         self.check_usable()?;
@@ -202,3 +215,6 @@ impl Drop for Import {
         self.tools.meter.wait_for_tasks();
     }
 }
+
+#[cfg(test)]
+mod tests;

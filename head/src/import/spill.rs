@@ -16,8 +16,8 @@ use tidemark_base::limits::MAX_KEY_BYTES;
 use tidemark_base::{BlockId, BlockKind};
 use tidemark_blockstore::{Block, BlockRef};
 
-/// About how long a block is.
-const BLOCK_BYTES: usize = 256 << 10;
+/// About how long a block is: a little less than what is named fastest.
+const BLOCK_BYTES: usize = 240 << 10;
 
 /// What a block begins with, and a large item in it.
 const MARK: [u8; 4] = [0; 4];
@@ -69,9 +69,9 @@ pub(super) fn put(tools: &Arc<Tools>, mut items: Merged<'_>) -> Result<Vec<Block
 }
 
 /// What these blocks hold, one after the other.
-pub(super) fn batches(tools: &Arc<Tools>, blocks: &[BlockId]) -> Batches<'static> {
+pub(super) fn batches(tools: &Arc<Tools>, blocks: Vec<BlockId>) -> Batches<'static> {
     let tools = Arc::clone(tools);
-    let mut rest = blocks.to_vec().into_iter();
+    let mut rest = blocks.into_iter();
     let mut reading = VecDeque::new();
     Box::new(move || {
         while reading.len() < AHEAD

@@ -15,7 +15,7 @@ struct Suite {
 }
 
 /// In the order in which they run: those that need a calm disk first.
-const SUITES: [Suite; 8] = [
+const SUITES: [Suite; 9] = [
     Suite {
         name: "peers",
         what: "backups by Tidemark, restic, borg, mongodump and bare zstd: apt-get install restic borgbackup",
@@ -44,6 +44,11 @@ const SUITES: [Suite; 8] = [
     Suite {
         name: "blockstore",
         what: "put, put again, get and garbage collection against bare hashing, compression and copying",
+        runs_tidemark: false,
+    },
+    Suite {
+        name: "import",
+        what: "a dump's folder imported, in ascending and in random order, against bare cutting, naming and compression",
         runs_tidemark: false,
     },
     Suite {

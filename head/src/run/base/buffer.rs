@@ -29,6 +29,8 @@ pub(crate) struct Meter {
 pub(crate) struct Load {
     /// Memory of all that is charged, in bytes.
     pub(crate) bytes: usize,
+    /// The most there ever was.
+    pub(crate) most_bytes: usize,
     /// Tasks that were begun and did not end.
     pub(crate) tasks: usize,
 }
@@ -37,7 +39,8 @@ pub(crate) struct Load {
 #[derive(Debug)]
 pub(crate) struct Charge {
     meter: Arc<Meter>,
-    load: Load,
+    bytes: usize,
+    tasks: usize,
 }
 
 impl Meter {
@@ -50,14 +53,20 @@ impl Meter {
         self.lock().bytes
     }
 
+    /// The most that was ever held at once, in bytes.
+    #[cfg(test)]
+    pub(crate) fn most_bytes(&self) -> usize {
+        self.lock().most_bytes
+    }
+
     /// Counts memory, in bytes.
     pub(crate) fn charge(self: &Arc<Self>, bytes: usize) -> Charge {
-        self.add(Load { bytes, tasks: 0 })
+        self.add(bytes, 0)
     }
 
     /// Counts a task.
     pub(super) fn task(self: &Arc<Self>) -> Charge {
-        self.add(Load { bytes: 0, tasks: 1 })
+        self.add(0, 1)
     }
 
     /// An empty buffer with room for so much; one that was kept if there is one.
@@ -79,11 +88,12 @@ impl Meter {
         }
     }
 
-    fn add(self: &Arc<Self>, load: Load) -> Charge {
+    fn add(self: &Arc<Self>, bytes: usize, tasks: usize) -> Charge {
         let mut held = self.lock();
-        held.bytes += load.bytes;
-        held.tasks += load.tasks;
-        Charge { meter: Arc::clone(self), load }
+        held.bytes += bytes;
+        held.most_bytes = held.most_bytes.max(held.bytes);
+        held.tasks += tasks;
+        Charge { meter: Arc::clone(self), bytes, tasks }
     }
 
     /// Waits until no more is held than so much, or no task is left that could let anything go. On a thread of
@@ -125,8 +135,8 @@ impl Meter {
 impl Drop for Charge {
     fn drop(&mut self) {
         let mut held = self.meter.lock();
-        held.bytes -= self.load.bytes;
-        held.tasks -= self.load.tasks;
+        held.bytes -= self.bytes;
+        held.tasks -= self.tasks;
         self.meter.changed.notify_all();
     }
 }

@@ -89,7 +89,8 @@ impl Merge<'_, '_> {
         };
         // A separator that was cut does not say enough.
         let is_cut = |separator: &[u8]| separator.len() >= MAX_SEPARATOR_BYTES;
-        let is_clear = !is_cut(&leaf.child.separator) && leaf.next.as_ref().is_none_or(|(next, _)| !is_cut(next));
+        let is_clear =
+            !is_cut(&leaf.child.separator) && leaf.next.as_ref().is_none_or(|(next, _)| !is_cut(next));
         if !is_free || !is_clear {
             return false;
         }
@@ -107,7 +108,7 @@ impl Merge<'_, '_> {
             let Some(item) = self.above.next()? else { break };
             self.writer.push(&item.batch, item.number..item.number + 1)?;
             self.pushed += 1;
-            if self.pushed % LOOK_EVERY == 0 {
+            if self.pushed.is_multiple_of(LOOK_EVERY) {
                 self.tools.meter.wait_for(self.most_bytes);
             }
         }

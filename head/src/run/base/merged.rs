@@ -14,8 +14,16 @@ pub(crate) type Batches<'s> = Box<dyn FnMut() -> Result<Option<Arc<Sorted>>> + S
 pub(crate) struct Merged<'s> {
     /// Later ones overwrite earlier ones.
     places: Vec<Place<'s>>,
-    /// Numbers of the places that have something left; a heap, the least key on top, and of equal ones the last place.
-    heap: Vec<usize>,
+    /// The places that have something left; a heap, the least key on top, and of equal ones the last place.
+    heap: Vec<Front>,
+}
+
+/// A place that has something left.
+#[derive(Clone, Copy, Debug)]
+struct Front {
+    place: usize,
+    /// How its key begins, as a number that compares alike: it decides nearly always, and is at hand.
+    begins: u128,
 }
 
 struct Place<'s> {
@@ -53,8 +61,11 @@ impl<'s> Merged<'s> {
         let mut merged = Self { places: places.collect(), heap: Vec::new() };
         for (number, place) in merged.places.iter_mut().enumerate() {
             if place.advance()? {
-                merged.heap.push(number);
+                merged.heap.push(Front { place: number, begins: 0 });
             }
+        }
+        for at in 0..merged.heap.len() {
+            merged.note_key(at);
         }
         for at in (0..merged.heap.len() / 2).rev() {
             merged.sift(at);
@@ -68,7 +79,7 @@ impl<'s> Merged<'s> {
 
     /// The key of the next item.
     pub(crate) fn key(&self) -> Option<&[u8]> {
-        Some(self.at(*self.heap.first()?)?.key())
+        Some(self.at(self.heap.first()?.place)?.key())
     }
 
     /// The next item; those with the same key of places before it are passed over.
@@ -76,7 +87,9 @@ impl<'s> Merged<'s> {
     /// # Errors
     /// What the places return.
     pub(crate) fn next(&mut self) -> Result<Option<Picked>> {
-        let Some(found) = self.heap.first().and_then(|top| self.at(*top)).cloned() else { return Ok(None) };
+        let Some(found) = self.heap.first().and_then(|top| self.at(top.place)).cloned() else {
+            return Ok(None);
+        };
         self.advance_top()?;
         while self.key() == Some(found.key()) {
             self.advance_top()?;
@@ -86,8 +99,10 @@ impl<'s> Merged<'s> {
 
     fn advance_top(&mut self) -> Result<()> {
         let Some(top) = self.heap.first().copied() else { return Ok(()) };
-        let has_more = self.places.get_mut(top).map_or(Ok(false), Place::advance)?;
-        if !has_more {
+        let has_more = self.places.get_mut(top.place).map_or(Ok(false), Place::advance)?;
+        if has_more {
+            self.note_key(0);
+        } else {
             self.heap.swap_remove(0);
         }
         self.sift(0);
@@ -97,8 +112,18 @@ impl<'s> Merged<'s> {
     /// Whether the place at `a` of the heap comes before that at `b`.
     fn is_before(&self, a: usize, b: usize) -> bool {
         let (Some(a), Some(b)) = (self.heap.get(a), self.heap.get(b)) else { return false };
-        let keys = self.at(*a).map(Picked::key).cmp(&self.at(*b).map(Picked::key));
-        keys.then(b.cmp(a)).is_lt()
+        let keys = || self.at(a.place).map(Picked::key).cmp(&self.at(b.place).map(Picked::key));
+        a.begins.cmp(&b.begins).then_with(keys).then(b.place.cmp(&a.place)).is_lt()
+    }
+
+    /// Notes how the key begins that the place at `at` of the heap is at.
+    fn note_key(&mut self, at: usize) {
+        let key = self.heap.get(at).and_then(|front| self.at(front.place)).map_or(&[][..], Picked::key);
+        let mut begins = [0; 16];
+        begins.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
+        if let Some(front) = self.heap.get_mut(at) {
+            front.begins = u128::from_be_bytes(begins);
+        }
     }
 
     /// Moves what is at `at` of the heap down to where it belongs.

@@ -135,7 +135,8 @@ impl Collected {
     /// As a batch, with the buffer that the documents stand in.
     pub(crate) fn batch(self, buffer: Buffer, meter: &Arc<Meter>) -> Sorted {
         let Self { keys, items, large } = self;
-        let item_bytes = size_of::<Item>() * items.capacity() + size_of::<(u32, LargeItem)>() * large.capacity();
+        let item_bytes =
+            size_of::<Item>() * items.capacity() + size_of::<(u32, LargeItem)>() * large.capacity();
         let charge = meter.charge(keys.capacity() + item_bytes);
         Sorted { buffer: Arc::new(buffer), keys, items, large, _charge: charge }
     }
@@ -224,11 +225,7 @@ impl Sorted {
 
     /// A batch of the first so many items alone.
     pub(crate) fn first(&self, count: usize, meter: &Arc<Meter>) -> Self {
-        let all = Collected {
-            keys: self.keys.clone(),
-            items: self.items.clone(),
-            large: self.large.clone(),
-        };
+        let all = Collected { keys: self.keys.clone(), items: self.items.clone(), large: self.large.clone() };
         let numbers: Vec<u32> = (0..narrow(count)).collect();
         let (picked, documents) = all.picked(&numbers, self.buffer.as_slice(), meter);
         picked.batch(Buffer::own(documents, meter), meter)

@@ -71,7 +71,7 @@ fn in_batches(tools: &Arc<Tools>, documents: &Documents, count: usize) -> Option
     for some in all.chunks(count) {
         let batch = sorted(tools, &some.iter().map(|(k, v)| ((*k).clone(), (*v).clone())).collect());
         writer.push(&batch, 0..batch.len()).unwrap();
-        if count % 2 == 0 {
+        if count > 50 {
             writer.let_go();
         }
     }
@@ -159,7 +159,13 @@ fn a_merge_is_what_is_written_of_all_at_once() {
                 let tools = tools();
                 let run = in_batches(&tools, below, 500);
                 let merged = merge_into(&tools, run.as_ref(), above(&tools, &over), 1 << 20).unwrap();
-                assert_eq!(merged, plainly(&tools, &all), "{name}, {} layers over {}", over.len(), below.len());
+                assert_eq!(
+                    merged,
+                    plainly(&tools, &all),
+                    "{name}, {} layers over {}",
+                    over.len(),
+                    below.len()
+                );
             }
         }
     }

@@ -131,7 +131,9 @@ impl BaseWriter {
             }
             let len = place.len();
             match self.open.parts.last_mut() {
-                Some(Part::Shared(buffer, end)) if end.end == place.start && Arc::ptr_eq(buffer, batch.buffer()) => {
+                Some(Part::Shared(buffer, end))
+                    if end.end == place.start && Arc::ptr_eq(buffer, batch.buffer()) =>
+                {
                     end.end = place.end;
                 }
                 _ => self.open.parts.push(Part::Shared(Arc::clone(batch.buffer()), place)),
