@@ -29,6 +29,11 @@ pub(super) struct Amount {
 }
 
 impl Amount {
+    /// Of what are no patches.
+    pub(super) const fn of(items: u64, plain_bytes: u64) -> Self {
+        Self { items, plain_bytes, gone: 0, fresh_bytes: 0 }
+    }
+
     /// Both together; none if that is more than can be counted.
     pub(super) fn plus(self, other: Self) -> Option<Self> {
         Some(Self {

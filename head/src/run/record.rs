@@ -63,8 +63,8 @@ impl Run {
     pub const ENCODED_BYTES: usize = 84;
 
     /// What lies in it, as far as is known of it as a whole.
-    pub(super) fn amount(&self) -> Amount {
-        Amount { items: self.items, plain_bytes: self.plain_bytes, ..Amount::default() }
+    pub(super) const fn amount(&self) -> Amount {
+        Amount::of(self.items, self.plain_bytes)
     }
 
     /// Appends the encoded form.

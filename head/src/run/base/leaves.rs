@@ -43,7 +43,7 @@ impl<'s> Leaves<'s> {
     /// Damage of a node; failures of the store.
     pub(super) fn next(&mut self) -> Result<Option<Leaf>> {
         if !std::mem::replace(&mut self.is_begun, true) {
-            let amount = Amount { items: self.run.items, plain_bytes: self.run.plain_bytes };
+            let amount = self.run.amount();
             let top = Child { id: self.run.top, separator: Vec::new(), amount };
             self.next = match self.node(&top, None)? {
                 None => Some(top),

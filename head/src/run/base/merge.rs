@@ -11,7 +11,8 @@ use super::leaves::{Leaf, Leaves};
 use super::merged::Merged;
 use super::tools::Tools;
 use super::writer::BaseWriter;
-use crate::run::error::Result;
+use crate::run::error::{Problem, Result};
+use crate::run::held::Held;
 use crate::run::index::Amount;
 use crate::run::open_leaf::OpenLeaf;
 use crate::run::path::Found;
@@ -61,9 +62,10 @@ impl Merge<'_, '_> {
             return self.writer.take_over(leaf.child, leaf.next.map(|(separator, _)| separator));
         }
         let Leaf { child, next } = leaf;
-        let block = read_one(&self.tools.session, child.id)?;
+        let held = Held::of(RunKind::Base, child.id, read_one(&self.tools.session, child.id)?)?;
+        let Held::Leaf(held) = held else { return Err(Problem::Form("a leaf of its run").of(child.id)) };
         let (low, high) = (child.separator, next.map(|(separator, _)| separator));
-        let found = Found { id: child.id, block, amount: child.amount, low, high: high.clone() };
+        let found = Found { id: child.id, leaf: held, amount: child.amount, low, high: high.clone() };
         let mut open = OpenLeaf::open(RunKind::Base, found, &self.tools.session)?;
         let (mut key, mut spare, mut is_first) = (Vec::new(), Vec::new(), true);
         while open.advance(&mut key, &mut is_first, &mut spare)? {

@@ -223,14 +223,14 @@ impl BaseWriter {
     fn count(&mut self, item_bytes: usize, hash: u64) -> Result<()> {
         self.open.bytes += item_bytes;
         self.open.items += 1;
-        self.written = plus(self.written, Amount { items: 1, plain_bytes: item_bytes as u64 });
+        self.written = plus(self.written, Amount::of(1, item_bytes as u64));
         if self.tools.leaves.ends_by(hash, item_bytes, self.open.bytes) { self.close_leaf() } else { Ok(()) }
     }
 
     fn add_large(&mut self, key: &[u8], previous: Option<&[u8]>, large: LargeItem) -> Result<()> {
         self.close_leaf()?;
         let separator = self.separator(key, previous);
-        let amount = Amount { items: 1, plain_bytes: large.plain_bytes };
+        let amount = Amount::of(1, large.plain_bytes);
         self.written = plus(self.written, amount);
         self.add_unit(Unit::There(Child { id: large.id, separator, amount }), UNIT_BYTES)
     }
@@ -240,7 +240,7 @@ impl BaseWriter {
             return Ok(());
         }
         let OpenLeaf { parts, separator, bytes, items } = std::mem::take(&mut self.open);
-        let amount = Amount { items, plain_bytes: bytes as u64 };
+        let amount = Amount::of(items, bytes as u64);
         self.add_unit(Unit::Leaf { parts, separator, amount }, bytes)
     }
 
@@ -310,7 +310,7 @@ impl BaseWriter {
         }
         let top = self.levels.finish(&mut self.nodes)?;
         self.nodes.put_nodes(&self.tools.session)?;
-        let Amount { items, plain_bytes } = self.written;
+        let Amount { items, plain_bytes, .. } = self.written;
         let kind = RunKind::Base;
         Ok(top.map(|top| Run { kind, top: top.id, items, plain_bytes, first: None, last: None }))
     }
