@@ -12,6 +12,7 @@ use tidemark_oplog::EntryError;
 use tidemark_oplog::catalog::Collection;
 use tidemark_oplog::names::NameError;
 use tidemark_oplog::store::StoreError;
+use tidemark_oplog::store::initial_sync::SyncStoreError;
 
 /// The result of operations on heads.
 pub type Result<T, E = HeadError> = std::result::Result<T, E>;
@@ -72,6 +73,17 @@ pub enum HeadError {
         #[source]
         problem: CodecError,
     },
+    /// A head is to be built of an initial sync that has not copied everything.
+    #[error("initial sync {sync} has not copied collection {uuid} to its end: wait for it")]
+    UnfinishedSync {
+        /// The sync.
+        sync: u32,
+        /// The collection.
+        uuid: CollectionUuid,
+    },
+    /// What an initial sync has copied cannot be read.
+    #[error(transparent)]
+    Sync(#[from] SyncStoreError),
     /// Documents came of a collection that is not there.
     #[error("there is no collection {uuid} to put documents into")]
     NoCollection {
@@ -293,6 +305,7 @@ impl HeadError {
             Self::Dump(error) => error.kind(),
             Self::Plan(error) => error.kind(),
             Self::Oplog(error) => error.kind(),
+            Self::Sync(error) => error.kind(),
             Self::Name(_) | Self::Taken { .. } | Self::Unstorable { .. } => ErrorKind::Invalid,
             Self::BrokenDocument { .. } => ErrorKind::Corrupt,
             Self::NoCollection { .. } => ErrorKind::NotFound,
@@ -306,7 +319,9 @@ impl HeadError {
             | Self::DeadBranch { .. } => ErrorKind::Conflict,
             Self::BadName { .. } | Self::NeedsResync { .. } | Self::Order { .. } => ErrorKind::Invalid,
             Self::Fenced { .. } => ErrorKind::Fenced,
-            Self::Fuzzy { .. } | Self::Broken | Self::Moving { .. } => ErrorKind::Retry,
+            Self::Fuzzy { .. } | Self::Broken | Self::UnfinishedSync { .. } | Self::Moving { .. } => {
+                ErrorKind::Retry
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod catalog;
 pub mod chain;
 pub mod entry;
 pub mod filter;
+pub mod initial_sync;
 pub mod names;
 pub mod slice;
 #[cfg(feature = "store")]
@@ -18,5 +19,6 @@ pub mod transactions;
 pub mod update;
 
 mod error;
+mod payload;
 
 pub use error::{EntryError, EntryProblem};

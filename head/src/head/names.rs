@@ -3,6 +3,7 @@
 use crate::error::{HeadError, Result};
 use tidemark_blockstore::Store;
 use tidemark_oplog::store::SliceStore;
+use tidemark_oplog::store::initial_sync::SyncStore;
 
 /// Longest name of a group or head, in bytes.
 const MAX_NAME_BYTES: usize = 120;
@@ -52,6 +53,12 @@ impl HeadName {
     #[must_use]
     pub fn slices(&self, store: &Store) -> SliceStore {
         SliceStore::new(store, &self.prefix)
+    }
+
+    /// What its initial syncs have copied.
+    #[must_use]
+    pub fn syncs(&self, store: &Store) -> SyncStore {
+        SyncStore::new(store, &self.prefix)
     }
 }
 

@@ -12,8 +12,10 @@ mod collecting;
 mod dump;
 mod passing;
 mod spill;
+mod sync;
 
 pub use dump::{Copied, of_dump};
+pub use sync::of_sync;
 
 use crate::error::{self, HeadError, Result};
 use crate::head::{Head, HeadName};

@@ -9,6 +9,7 @@
 
 use super::error::SliceError;
 use super::link::{Digest, Link};
+use crate::payload::Codec;
 use tidemark_base::codec::{CodecError, CodecProblem, Put, Reader};
 use tidemark_base::limits::{MAX_SLICE_ENTRIES, MAX_SLICE_PLAIN_BYTES};
 use tidemark_base::{OpTime, Timestamp};
@@ -20,15 +21,6 @@ pub const HEADER_LEN: usize = 160;
 const LEADING_LEN: usize = 100;
 const MAGIC: [u8; 8] = *b"TIDESLIC";
 const VERSION: u32 = 1;
-
-/// How the entries of a slice are stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Codec {
-    /// As they are.
-    Raw,
-    /// As one zstd frame.
-    Zstd,
-}
 
 /// The header of a slice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,11 +73,7 @@ impl Header {
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut out = self.leading_fields();
-        let codec = match self.codec {
-            Codec::Raw => 0,
-            Codec::Zstd => 1,
-        };
-        out.extend_from_slice(&[codec, 0, 0, 0]);
+        out.extend_from_slice(&[self.codec.to_byte(), 0, 0, 0]);
         out.put_u32(self.payload_len);
         out.put_u32(0);
         out.extend_from_slice(&self.digest.0);
@@ -136,13 +124,7 @@ impl Header {
         let (previous, first, last) = (position(reader)?, position(reader)?, position(reader)?);
         let previous = Link { at: previous, digest: Digest(reader.array("digest before")?) };
         let plain_len = narrow(reader.len_u32("length of the entries", MAX_SLICE_PLAIN_BYTES)?);
-        let codec = match reader.u8("codec")? {
-            0 => Codec::Raw,
-            1 => Codec::Zstd,
-            other => {
-                return Err(reader.error("codec", CodecProblem::Unknown { value: u64::from(other) }));
-            }
-        };
+        let codec = Codec::read(reader)?;
         reserved(reader, &[0; 3])?;
         let payload_len = narrow(reader.len_u32("length of the payload", MAX_SLICE_PLAIN_BYTES)?);
         reserved(reader, &[0; 4])?;
@@ -166,11 +148,7 @@ impl Header {
         if self.entries > 1 && !follows(self.last, self.first) {
             return wrong("its last entry does not come after its first");
         }
-        let fits = match self.codec {
-            Codec::Raw => self.payload_len == self.plain_len,
-            Codec::Zstd => self.payload_len < self.plain_len,
-        };
-        if !fits {
+        if !self.codec.fits(self.payload_len, self.plain_len) {
             return wrong("its lengths do not fit its codec");
         }
         Ok(())

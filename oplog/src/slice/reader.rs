@@ -8,19 +8,13 @@
 #![warn(clippy::indexing_slicing)]
 
 use super::error::SliceError;
-use super::header::{Codec, Header, follows};
+use super::header::{Header, follows};
 use super::optime::optime;
 use crate::EntryError;
-use std::cell::RefCell;
+use crate::payload::unpack;
 use tidemark_base::OpTime;
 use tidemark_base::bson::{Doc, split};
 use xxhash_rust::xxh3::xxh3_64;
-use zstd::bulk::Decompressor;
-use zstd::zstd_safe::{find_frame_compressed_size, get_frame_content_size};
-
-thread_local! {
-    static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
-}
 
 /// A slice whose header and payload are as they were written, not decompressed yet.
 #[derive(Clone, Copy, Debug)]
@@ -86,28 +80,7 @@ impl<'a> SliceReader<'a> {
 
     fn fill(&self, plain: &mut Vec<u8>) -> Result<(), SliceError> {
         let len = self.header.plain_len as usize;
-        if self.header.codec == Codec::Raw {
-            plain.extend_from_slice(self.payload);
-            return Ok(());
-        }
-        // zstd reads several frames, and some that hold nothing, as one stream: here it must be one.
-        if !matches!(get_frame_content_size(self.payload), Ok(Some(size)) if size == len as u64) {
-            return Err(self.damaged("its frame does not have the length its header says"));
-        }
-        if find_frame_compressed_size(self.payload) != Ok(self.payload.len()) {
-            return Err(self.damaged("its payload is not exactly one zstd frame"));
-        }
-        plain.reserve_exact(len);
-        // The buffer's capacity bounds what a hostile frame can make us write.
-        let outcome = DECOMPRESSOR.with_borrow_mut(|slot| {
-            slot.get_or_insert_with(|| Decompressor::new().expect("a zstd context can be allocated"))
-                .decompress_to_buffer(self.payload, plain)
-        });
-        match outcome {
-            Ok(found) if found == len => Ok(()),
-            Ok(_) => Err(self.damaged("it does not decompress to the length its header says")),
-            Err(_) => Err(self.damaged("it does not decompress")),
-        }
+        unpack(self.header.codec, self.payload, len, plain).map_err(|problem| self.damaged(problem))
     }
 
     /// Compares what came out with the header.

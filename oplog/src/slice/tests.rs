@@ -1,7 +1,7 @@
 //! Slices written, read back, damaged and forged.
 
-use super::header::Codec;
 use super::*;
+use crate::payload::Codec;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tidemark_base::bson::{Doc, DocWriter};

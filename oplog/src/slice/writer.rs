@@ -7,21 +7,18 @@
 #![warn(clippy::indexing_slicing)]
 
 use super::error::SliceError;
-use super::header::{Codec, HEADER_LEN, Header, follows};
+use super::header::{HEADER_LEN, Header, follows};
 use super::link::{Digest, Link};
 use super::optime::optime;
+use crate::payload::Packer;
 use tidemark_base::OpTime;
 use tidemark_base::bson::Doc;
 use tidemark_base::limits::{MAX_SLICE_ENTRIES, MAX_SLICE_PLAIN_BYTES};
 use xxhash_rust::xxh3::xxh3_64;
-use zstd::bulk::Compressor;
 
 /// A slice with this many bytes of entries is worth finishing: long enough that its overhead is nothing,
 /// short enough to be checked, stored and applied in a fraction of a second.
 pub const TARGET_BYTES: usize = 8 << 20;
-
-/// zstd's default, and the level all measurements are made with.
-const LEVEL: i32 = 3;
 
 /// A finished slice.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,9 +36,7 @@ pub struct SliceWriter {
     last: OpTime,
     entries: u32,
     plain: Vec<u8>,
-    compressor: Compressor<'static>,
-    /// Kept for its memory; empty between slices.
-    compressed: Vec<u8>,
+    packer: Packer,
 }
 
 impl std::fmt::Debug for SliceWriter {
@@ -64,8 +59,7 @@ impl SliceWriter {
             last: after.at,
             entries: 0,
             plain: Vec::new(),
-            compressor: Compressor::new(LEVEL).expect("a zstd context can be allocated"),
-            compressed: Vec::new(),
+            packer: Packer::new(),
         }
     }
 
@@ -128,11 +122,7 @@ impl SliceWriter {
     pub fn finish(&mut self) -> Option<Slice> {
         let first = self.first?;
         let narrow = |len: usize| u32::try_from(len).expect("push keeps to MAX_SLICE_PLAIN_BYTES");
-        let codec = self.compress();
-        let payload = match codec {
-            Codec::Raw => &self.plain,
-            Codec::Zstd => &self.compressed,
-        };
+        let (codec, payload) = self.packer.pack(&self.plain);
         let mut header = Header {
             previous: self.previous,
             first,
@@ -150,16 +140,5 @@ impl SliceWriter {
         bytes.extend_from_slice(payload);
         self.reset(header.end());
         Some(Slice { header, bytes })
-    }
-
-    /// Compresses what was collected, unless that would not make it shorter.
-    fn compress(&mut self) -> Codec {
-        self.compressed.clear();
-        // No more room than a compressed form may take: zstd fails early on what does not get shorter.
-        self.compressed.reserve(self.plain.len());
-        match self.compressor.compress_to_buffer(&self.plain, &mut self.compressed) {
-            Ok(len) if len < self.plain.len() => Codec::Zstd,
-            _ => Codec::Raw,
-        }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::refs::{ChainNumber, Tip};
 use crate::chain::{Judgement, Problem};
+use crate::initial_sync::BatchError;
 use crate::slice::SliceError;
 use tidemark_base::codec::CodecError;
 use tidemark_base::{ErrorKind, Timestamp};
@@ -94,6 +95,9 @@ pub enum RefProblem {
     /// Its value is not the header of a slice.
     #[error(transparent)]
     Header(#[from] SliceError),
+    /// Its value is not the header of a sync slice.
+    #[error(transparent)]
+    Batch(#[from] BatchError),
     /// Something else.
     #[error("{0}")]
     Other(&'static str),

@@ -15,13 +15,14 @@ mod begin;
 mod check;
 mod error;
 mod expire;
+pub mod initial_sync;
 mod line;
 mod range;
 mod refs;
 
 pub use append::Appended;
 pub use check::Finding;
-pub use error::StoreError;
+pub use error::{RefProblem, StoreError};
 pub use range::Range;
 pub use refs::{ChainNumber, Stored, Tip};
 
