@@ -75,3 +75,44 @@ pub const MAX_SEPARATOR_BYTES: usize = 1024;
 
 /// Most levels of nodes above the leaves of a run. Each node but a leaf has at least two children.
 pub const MAX_RUN_LEVELS: u8 = 64;
+
+/// Largest record of the metadata store, in bytes of its stored text.
+pub const MAX_RECORD_BYTES: usize = 128 << 10;
+
+/// Longest id or secondary key of a metadata record, in bytes of ASCII.
+pub const MAX_RECORD_ID_BYTES: usize = 256;
+
+/// Most records changed by one atomic batch of the metadata store: any database has transactions of this size.
+pub const MAX_BATCH_CHANGES: usize = 16;
+
+/// Most records of one page of a listing.
+pub const MAX_PAGE_RECORDS: usize = 1000;
+
+/// Longest name that people give to something (a group, a key, a daemon), in bytes.
+pub const MAX_NAME_BYTES: usize = 100;
+
+/// Longest free text in a record (what an event says, why a job failed), in bytes; longer texts are cut.
+pub const MAX_TEXT_BYTES: usize = 2000;
+
+/// Shortest and longest password, in bytes.
+pub const MIN_PASSWORD_BYTES: usize = 10;
+/// See [`MIN_PASSWORD_BYTES`].
+pub const MAX_PASSWORD_BYTES: usize = 1024;
+
+/// Most groups in which one user has a role.
+pub const MAX_GROUPS_OF_A_USER: usize = 200;
+
+/// Most users who own the whole site.
+pub const MAX_GLOBAL_OWNERS: usize = 32;
+
+/// Most hosts in the seed list of a replica set: MongoDB allows 50 members.
+pub const MAX_SEEDS: usize = 50;
+
+/// Most namespaces in one list (excluded from a backup, chosen for a restore).
+pub const MAX_NAMESPACES: usize = 200;
+
+/// Largest secret that is kept sealed (a connection string and its certificates), in bytes.
+pub const MAX_SECRET_BYTES: usize = 16 << 10;
+
+/// Most events that are kept of one group; the oldest go first.
+pub const MAX_EVENTS_OF_A_GROUP: u64 = 10_000;
