@@ -1,0 +1,181 @@
+//! Typed access to a store: read records, list them, change them in batches. Rules that span several records are in
+//! the files of those records, as further methods.
+
+use crate::error::{Error, Result};
+use crate::record::{self, Record, Stored};
+use crate::store::{By, Change, Expect, Query, Store, Version, Write};
+use std::sync::Arc;
+
+/// How often a change is tried again when others come first.
+const ATTEMPTS: u32 = 50;
+
+/// The records of an installation. Cheap to clone.
+#[derive(Clone)]
+pub struct Metadata {
+    store: Arc<dyn Store>,
+}
+
+impl Metadata {
+    /// The records in this store.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self { store }
+    }
+
+    /// The record with this id, if there is one.
+    ///
+    /// # Errors
+    /// As [`Store::get`]; `Corrupt` or `Invalid` (newer) if it cannot be understood.
+    pub fn find<R: Record>(&self, id: &str) -> Result<Option<Stored<R>>> {
+        self.store.get(R::COLLECTION, id)?.as_ref().map(record::decode).transpose()
+    }
+
+    /// The record with this id.
+    ///
+    /// # Errors
+    /// `NotFound`, and as [`Self::find`].
+    pub fn get<R: Record>(&self, id: &str) -> Result<Stored<R>> {
+        let missing = || Error::NotFound {
+            what: R::NAME,
+            // An id from a request is shown only if it could be one.
+            id: id.bytes().all(|it| it.is_ascii_graphic()).then(|| id.chars().take(256).collect()),
+            advice: "list them to see what there is",
+        };
+        self.find(id)?.ok_or_else(missing)
+    }
+
+    /// One page of records, in the order of their ids.
+    ///
+    /// # Errors
+    /// As [`Store::scan`]; `Corrupt` or `Invalid` (newer) if one cannot be understood.
+    pub fn page<R: Record>(&self, by: By<'_>, after: Option<&str>, limit: usize) -> Result<Vec<Stored<R>>> {
+        let documents = self.store.scan(R::COLLECTION, Query { by, after, limit })?;
+        documents.iter().map(record::decode).collect()
+    }
+
+    /// All records that are chosen, page by page; for kinds of which there are few.
+    ///
+    /// # Errors
+    /// As [`Self::page`].
+    pub fn all<R: Record>(&self, by: By<'_>) -> Result<Vec<Stored<R>>> {
+        let mut found: Vec<Stored<R>> = Vec::new();
+        loop {
+            let after = found.last().map(|it| it.record.id());
+            let page = self.page(by, after.as_deref(), usize::MAX)?;
+            if page.is_empty() {
+                return Ok(found);
+            }
+            found.extend(page);
+        }
+    }
+
+    /// Makes all changes of a batch, or none.
+    ///
+    /// # Errors
+    /// As [`Store::apply`].
+    pub fn commit(&self, batch: &Batch) -> Result<Version> {
+        self.store.apply(&batch.changes)
+    }
+
+    /// Changes one record as the function says, again if others come first; its last answer is returned. If the
+    /// record stays as it was, nothing is written.
+    ///
+    /// # Errors
+    /// Those of the function; `NotFound`; `Retry` if others come first again and again.
+    pub fn change<R, T>(&self, id: &str, mut change: impl FnMut(&mut R) -> Result<T>) -> Result<T>
+    where
+        R: Record + Clone + PartialEq,
+    {
+        self.repeat(R::COLLECTION, id, || {
+            let stored = self.get::<R>(id)?;
+            let mut record = stored.record.clone();
+            let answer = change(&mut record)?;
+            if record != stored.record {
+                let mut batch = Batch::new();
+                batch.replace(&stored, &record)?;
+                self.commit(&batch)?;
+            }
+            Ok(answer)
+        })
+    }
+
+    /// Repeats what reads, decides and commits, until nobody comes in between.
+    pub(crate) fn repeat<T>(
+        &self,
+        collection: crate::store::Collection,
+        id: &str,
+        mut attempt: impl FnMut() -> Result<T>,
+    ) -> Result<T> {
+        for _ in 0..ATTEMPTS {
+            match attempt() {
+                Err(Error::Conflict { .. }) => {}
+                other => return other,
+            }
+        }
+        Err(Error::Contended { collection, id: id.to_owned(), attempts: ATTEMPTS })
+    }
+}
+
+/// Changes that happen together or not at all; at most [`tidemark_base::limits::MAX_BATCH_CHANGES`].
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    changes: Vec<Change>,
+}
+
+impl Batch {
+    /// Without changes yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Makes a record that does not exist.
+    ///
+    /// # Errors
+    /// `Invalid` if it breaks its rules.
+    pub fn create<R: Record>(&mut self, record: &R) -> Result<()> {
+        self.put(Expect::Absent, record)
+    }
+
+    /// Replaces a record with another of the same id.
+    ///
+    /// # Errors
+    /// `Invalid` if the new one breaks its rules.
+    pub fn replace<R: Record>(&mut self, old: &Stored<R>, new: &R) -> Result<()> {
+        if old.record.id() != new.id() {
+            return Err(Error::Internal { what: format!("a {} was to change its id", R::NAME) });
+        }
+        self.put(Expect::At(old.version), new)
+    }
+
+    /// Makes or replaces a record, whichever fits what was found.
+    ///
+    /// # Errors
+    /// As [`Self::create`] and [`Self::replace`].
+    pub fn set<R: Record>(&mut self, old: Option<&Stored<R>>, new: &R) -> Result<()> {
+        match old {
+            Some(old) => self.replace(old, new),
+            None => self.create(new),
+        }
+    }
+
+    /// Removes a record.
+    pub fn remove<R: Record>(&mut self, old: &Stored<R>) {
+        self.push::<R>(&old.record, Expect::At(old.version), Write::Delete);
+    }
+
+    /// Depends on a record to stay as it was read.
+    pub fn depend<R: Record>(&mut self, on: &Stored<R>) {
+        self.push::<R>(&on.record, Expect::At(on.version), Write::Keep);
+    }
+
+    fn put<R: Record>(&mut self, expect: Expect, record: &R) -> Result<()> {
+        let write = Write::Put { key: record.key(), body: record::encode(record)? };
+        self.push(record, expect, write);
+        Ok(())
+    }
+
+    fn push<R: Record>(&mut self, record: &R, expect: Expect, write: Write) {
+        self.changes.push(Change { collection: R::COLLECTION, id: record.id(), expect, write });
+    }
+}

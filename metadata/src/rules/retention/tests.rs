@@ -1,0 +1,195 @@
+//! What goes and what stays, over days and years.
+
+use super::*;
+use proptest::prelude::*;
+
+const HOUR: u64 = 3_600_000;
+const DAY: u64 = 24 * HOUR;
+
+fn at(text: &str) -> UnixMillis {
+    UnixMillis(u64::try_from(text.parse::<Timestamp>().unwrap().as_millisecond()).unwrap())
+}
+
+fn snapshot(taken: UnixMillis) -> SnapshotFacts {
+    let name = format!("{:020}", taken.0);
+    SnapshotFacts { name, taken, restorable: true, held: false }
+}
+
+fn run(all: &[SnapshotFacts], now: UnixMillis) -> Vec<String> {
+    expired(all, &Retention::default(), &Zone::utc(), now).unwrap()
+}
+
+/// A service that takes a snapshot every six hours and lets go what may go, for so many days.
+fn live(from: UnixMillis, days: u64) -> (Vec<SnapshotFacts>, UnixMillis) {
+    let mut all: Vec<SnapshotFacts> = Vec::new();
+    let mut now = from;
+    for step in 0..days * 4 {
+        now = UnixMillis(from.0 + step * 6 * HOUR);
+        all.push(snapshot(now));
+        let gone = run(&all, now);
+        all.retain(|it| !gone.contains(&it.name));
+    }
+    (all, now)
+}
+
+fn dates(all: &[SnapshotFacts]) -> Vec<String> {
+    let text = |it: &SnapshotFacts| {
+        Timestamp::from_millisecond(i64::try_from(it.taken.0).unwrap()).unwrap().to_string()
+    };
+    all.iter().map(|it| text(it).replace(":00:00Z", "")).collect()
+}
+
+#[test]
+fn two_years_leave_what_the_tiers_hold() {
+    let (all, now) = live(at("2025-01-01T00:00:00Z"), 730);
+    assert_eq!(dates(&[snapshot(now)]), ["2026-12-31T18"]);
+    assert_eq!(
+        dates(&all),
+        [
+            // The first of each month, for thirteen.
+            "2025-12-01T00",
+            "2026-01-01T00",
+            "2026-02-01T00",
+            "2026-03-01T00",
+            "2026-04-01T00",
+            "2026-05-01T00",
+            "2026-06-01T00",
+            "2026-07-01T00",
+            "2026-08-01T00",
+            "2026-09-01T00",
+            "2026-10-01T00",
+            "2026-11-01T00",
+            "2026-12-01T00",
+            // Mondays for four weeks, days for seven.
+            "2026-12-07T00",
+            "2026-12-14T00",
+            "2026-12-21T00",
+            "2026-12-25T00",
+            "2026-12-26T00",
+            "2026-12-27T00",
+            "2026-12-28T00",
+            "2026-12-29T00",
+            // And all of the last two days.
+            "2026-12-29T18",
+            "2026-12-30T00",
+            "2026-12-30T06",
+            "2026-12-30T12",
+            "2026-12-30T18",
+            "2026-12-31T00",
+            "2026-12-31T06",
+            "2026-12-31T12",
+            "2026-12-31T18",
+        ]
+    );
+}
+
+#[test]
+fn the_last_restorable_one_stays_whatever_its_age() {
+    let old = snapshot(at("2020-01-01T00:00:00Z"));
+    let bad = SnapshotFacts { restorable: false, ..snapshot(at("2020-01-02T00:00:00Z")) };
+    let older = snapshot(at("2019-01-02T00:00:00Z"));
+    let all = [bad.clone(), old, older.clone()];
+    assert_eq!(run(&all, at("2026-01-01T00:00:00Z")), [older.name, bad.name]);
+}
+
+#[test]
+fn what_is_held_or_from_the_future_stays() {
+    let now = at("2026-06-15T12:00:00Z");
+    let held = SnapshotFacts { held: true, ..snapshot(at("2020-01-02T00:00:00Z")) };
+    let (future, good) = (snapshot(UnixMillis(now.0 + DAY)), snapshot(now));
+    assert!(run(&[held, future, good], now).is_empty());
+}
+
+#[test]
+fn one_that_cannot_be_restored_stands_for_no_day() {
+    let now = at("2026-06-15T12:00:00Z");
+    let bad = SnapshotFacts { restorable: false, ..snapshot(at("2026-06-10T00:00:00Z")) };
+    let next = snapshot(at("2026-06-10T06:00:00Z"));
+    let third = snapshot(at("2026-06-10T12:00:00Z"));
+    let all = [bad.clone(), next, third.clone(), snapshot(now)];
+    assert_eq!(run(&all, now), [bad.name, third.name]);
+}
+
+#[test]
+fn the_limits_are_exact() {
+    let zone = Zone::utc();
+    let only = |base_days, daily_days, weekly_weeks, monthly_months| Retention {
+        base_days,
+        daily_days,
+        weekly_weeks,
+        monthly_months,
+    };
+    let good = |now: u64| snapshot(UnixMillis(now));
+    for (retention, days) in [(only(1, 0, 0, 0), 1), (only(1, 5, 0, 0), 5), (only(1, 0, 3, 0), 21)] {
+        let it = snapshot(at("2026-06-10T00:00:00Z"));
+        let at_limit = it.taken.0 + days * DAY;
+        let gone = |now| expired(&[it.clone(), good(now)], &retention, &zone, UnixMillis(now)).unwrap();
+        assert!(gone(at_limit).is_empty(), "{retention:?}");
+        assert_eq!(gone(at_limit + 1), std::slice::from_ref(&it.name), "{retention:?}");
+    }
+    let monthly = only(1, 0, 0, 1);
+    let it = snapshot(at("2026-02-03T00:00:00Z"));
+    let gone = |now: &str| expired(&[it.clone(), good(at(now).0)], &monthly, &zone, at(now)).unwrap();
+    assert!(gone("2026-03-03T00:00:00Z").is_empty());
+    assert_eq!(gone("2026-03-03T00:00:01Z"), std::slice::from_ref(&it.name));
+}
+
+#[test]
+fn days_are_those_of_the_zone() {
+    let now = at("2026-06-15T12:00:00Z");
+    // Two of one day in UTC, of two days in Auckland.
+    let (a, b) = (snapshot(at("2026-06-10T06:00:00Z")), snapshot(at("2026-06-10T18:00:00Z")));
+    let all = [a, b.clone(), snapshot(now)];
+    assert_eq!(run(&all, now), [b.name]);
+    let zone = Zone::new("Pacific/Auckland").unwrap();
+    assert!(expired(&all, &Retention::default(), &zone, now).unwrap().is_empty());
+}
+
+#[test]
+fn wrong_numbers_are_refused() {
+    let good = Retention::default();
+    for bad in [
+        Retention { base_days: 0, ..good.clone() },
+        Retention { base_days: 366, ..good.clone() },
+        Retention { monthly_months: 121, ..good.clone() },
+        Retention { weekly_weeks: u16::MAX, ..good },
+    ] {
+        assert!(bad.check().is_err() && expired(&[], &bad, &Zone::utc(), UnixMillis(0)).is_err());
+    }
+    let far = snapshot(UnixMillis(u64::MAX));
+    assert!(expired(&[far], &Retention::default(), &Zone::utc(), UnixMillis(0)).is_err());
+}
+
+proptest! {
+    #[test]
+    fn something_restorable_is_always_left_and_the_young_stay(
+        hours in prop::collection::btree_set(0u64..20_000, 1..60),
+        bad in any::<u64>(),
+        now in 0u64..25_000,
+        base in 1u16..5, daily in 0u16..9, weekly in 0u16..5, monthly in 0u16..14,
+    ) {
+        let all: Vec<SnapshotFacts> = hours.iter().enumerate().map(|(n, hour)| SnapshotFacts {
+            restorable: bad >> (n % 64) & 1 == 0,
+            ..snapshot(UnixMillis(START + hour * HOUR))
+        }).collect();
+        let now = UnixMillis(START + now * HOUR);
+        let retention = Retention { base_days: base, daily_days: daily, weekly_weeks: weekly, monthly_months: monthly };
+        let gone = expired(&all, &retention, &Zone::utc(), now).unwrap();
+        let left: Vec<&SnapshotFacts> = all.iter().filter(|it| !gone.contains(&it.name)).collect();
+        prop_assert_eq!(
+            all.iter().rev().find(|it| it.restorable),
+            left.iter().rev().copied().find(|it| it.restorable),
+            "the last good one stays"
+        );
+        for it in &all {
+            if it.taken.0 + u64::from(base) * DAY >= now.0 {
+                prop_assert!(!gone.contains(&it.name), "{} is young", it.name);
+            }
+        }
+        // Letting go is final: a second look finds nothing more, and a later one brings nothing back.
+        let rest: Vec<SnapshotFacts> = left.into_iter().cloned().collect();
+        prop_assert!(expired(&rest, &retention, &Zone::utc(), now).unwrap().is_empty());
+    }
+}
+
+const START: u64 = 1_700_000_000_000;

@@ -1,0 +1,110 @@
+//! Events: in order, without gaps, bounded, whoever writes at the same time.
+
+use crate::bench::{NOW, each, later};
+use tidemark_base::limits::MAX_EVENTS_OF_A_GROUP;
+use tidemark_base::threads;
+use tidemark_metadata::{
+    Batch, By, Code, Collection, Event, EventLog, Group, Happening, MemoryStore, Metadata, Name, Query,
+    Store, Text,
+};
+
+fn happening(n: u64) -> Happening {
+    Happening {
+        code: Code::new("SOMETHING").unwrap(),
+        subject: None,
+        actor: None,
+        text: Text::fit(&n.to_string()),
+    }
+}
+
+fn texts(events: &[Event]) -> Vec<u64> {
+    events.iter().map(|it| it.what.text.as_str().parse().unwrap()).collect()
+}
+
+#[test]
+fn events_are_listed_newest_first_and_page_by_page() {
+    each(|bench| {
+        let (metadata, group) = (&bench.metadata, Some(bench.group("g").id));
+        assert!(metadata.events(group, None, 10).unwrap().is_empty());
+        for n in 0..25 {
+            metadata.note(group, later(n), &happening(n)).unwrap();
+        }
+        metadata.note(None, NOW, &happening(99)).unwrap();
+        let first = metadata.events(group, None, 10).unwrap();
+        assert_eq!(texts(&first), (15..25).rev().collect::<Vec<_>>());
+        let second = metadata.events(group, Some(first[9].number), 10).unwrap();
+        assert_eq!(texts(&second), (5..15).rev().collect::<Vec<_>>());
+        let third = metadata.events(group, Some(second[9].number), 10).unwrap();
+        assert_eq!(texts(&third), (0..5).rev().collect::<Vec<_>>());
+        assert!(metadata.events(group, Some(0), 10).unwrap().is_empty());
+        assert!(metadata.events(group, None, 0).unwrap().is_empty());
+        assert_eq!(texts(&metadata.events(None, None, usize::MAX).unwrap()), [99]);
+    });
+}
+
+#[test]
+fn many_write_at_once_and_no_event_is_lost() {
+    each(|bench| {
+        let group = Some(bench.group("g").id);
+        let writers: Vec<_> = (0..3u64)
+            .map(|writer| {
+                let metadata = bench.metadata.clone();
+                threads::spawn("writer", move || {
+                    (0..8).for_each(|n| metadata.note(group, NOW, &happening(writer * 100 + n)).unwrap());
+                })
+                .unwrap()
+            })
+            .collect();
+        writers.into_iter().for_each(|it| it.join().unwrap());
+        let events = bench.metadata.events(group, None, 1000).unwrap();
+        assert_eq!(events.iter().map(|it| it.number).collect::<Vec<_>>(), (0..24).rev().collect::<Vec<_>>());
+        let mut found = texts(&events);
+        found.sort_unstable();
+        let wanted: Vec<u64> = (0..3).flat_map(|writer| (0..8).map(move |n| writer * 100 + n)).collect();
+        assert_eq!(found, wanted);
+    });
+}
+
+#[test]
+fn an_event_happens_with_its_batch_or_not_at_all() {
+    each(|bench| {
+        let (metadata, group) = (&bench.metadata, bench.group("g"));
+        let stored = metadata.get::<Group>(&group.id.to_string()).unwrap();
+        let rename = |name: &str| {
+            let mut batch = Batch::new();
+            let new = Group { name: Name::new(name).unwrap(), ..stored.record.clone() };
+            batch.replace(&stored, &new).unwrap();
+            metadata.add_event(&mut batch, Some(group.id), NOW, &happening(1)).unwrap();
+            metadata.commit(&batch)
+        };
+        rename("a").unwrap();
+        rename("b").unwrap_err();
+        assert_eq!(metadata.events(Some(group.id), None, 10).unwrap().len(), 1);
+    });
+}
+
+#[test]
+fn the_oldest_go_when_there_are_too_many() {
+    // In memory alone: it is the same code, and ten thousand commits to a disk take their time.
+    let store = std::sync::Arc::new(MemoryStore::new());
+    let metadata = Metadata::new(store.clone());
+    let most = MAX_EVENTS_OF_A_GROUP;
+    for n in 0..most + 5 {
+        metadata.note(None, NOW, &happening(n)).unwrap();
+    }
+    let log = metadata.get::<EventLog>("site").unwrap().record;
+    assert_eq!((log.first, log.next), (5, most + 5));
+    let oldest = metadata.page::<Event>(By::IdPrefix(""), None, 1).unwrap();
+    assert_eq!(oldest[0].record.number, 5);
+    let mut count = 0;
+    let mut after: Option<String> = None;
+    loop {
+        let query = Query { by: By::IdPrefix("site:"), after: after.as_deref(), limit: 1000 };
+        let page = store.scan(Collection::Event, query).unwrap();
+        let Some(last) = page.last() else { break };
+        count += page.len() as u64;
+        after = Some(last.id.clone());
+    }
+    assert_eq!(count, most);
+    assert_eq!(texts(&metadata.events(None, Some(7), 10).unwrap()), [6, 5]);
+}
