@@ -25,10 +25,7 @@ pub(crate) fn all() -> Vec<Bench> {
 
 /// Runs a test on one empty store of each kind.
 pub(crate) fn each(test: impl Fn(&dyn Store)) {
-    for bench in all() {
-        println!("on {}", bench.name);
-        test(&*bench.store);
-    }
+    all().iter().for_each(|bench| test(&*bench.store));
 }
 
 /// A change in the collection of groups.

@@ -97,7 +97,7 @@ fn an_api_key_is_for_one_group_or_the_site_and_opens_with_its_own_seal() {
         assert_eq!(stored, key);
         let hashes = stored.digest_hashes(&sealing).unwrap();
         assert_ne!(hashes, other.digest_hashes(&sealing).unwrap());
-        let swapped = ApiKey { digest: other.digest.clone(), ..key };
+        let swapped = ApiKey { digest: other.digest, ..key };
         assert!(swapped.digest_hashes(&sealing).is_err(), "a seal is good in its own place only");
         assert!(stored.digest_hashes(&SealingKey::from_bytes(&[5; 32])).is_err());
         let listed = |key: &str| metadata.all::<ApiKey>(By::Key(key)).unwrap().len();
