@@ -99,6 +99,64 @@ impl Metadata {
         })
     }
 
+    /// Makes or replaces one record, as the function says of what is there, again if others come first. If the record
+    /// stays as it was, nothing is written.
+    ///
+    /// # Errors
+    /// Those of the function; `Retry` if others come first again and again.
+    pub fn upsert<R>(&self, id: &str, mut next: impl FnMut(Option<&R>) -> Result<R>) -> Result<R>
+    where
+        R: Record + PartialEq,
+    {
+        self.repeat(R::COLLECTION, id, || {
+            let stored = self.find::<R>(id)?;
+            let record = next(stored.as_ref().map(|it| &it.record))?;
+            if stored.as_ref().is_none_or(|it| it.record != record) {
+                let mut batch = Batch::new();
+                batch.set(stored.as_ref(), &record)?;
+                self.commit(&batch)?;
+            }
+            Ok(record)
+        })
+    }
+
+    /// Removes a record, whatever it is: for kinds that others do not depend on, as keys. Users have a method of their
+    /// own.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn remove<R: Record>(&self, id: &str) -> Result<()> {
+        self.repeat(R::COLLECTION, id, || {
+            let mut batch = Batch::new();
+            batch.remove(&self.get::<R>(id)?);
+            self.commit(&batch).map(drop)
+        })
+    }
+
+    /// Removes the records of a kind that are dead: housekeeping, since they open nothing. One that is changed
+    /// meanwhile is left alone. Returns how many.
+    ///
+    /// # Errors
+    /// As [`Metadata::page`] and [`Metadata::commit`].
+    pub fn sweep<R: Record>(&self, dead: impl Fn(&R) -> bool) -> Result<u64> {
+        let mut swept = 0;
+        let mut after: Option<String> = None;
+        loop {
+            let page = self.page::<R>(By::IdPrefix(""), after.as_deref(), usize::MAX)?;
+            let Some(last) = page.last() else { return Ok(swept) };
+            after = Some(last.record.id());
+            for stored in page.iter().filter(|it| dead(&it.record)) {
+                let mut batch = Batch::new();
+                batch.remove(stored);
+                match self.commit(&batch) {
+                    Ok(_) => swept += 1,
+                    Err(Error::Conflict { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+    }
+
     /// Repeats what reads, decides and commits, until nobody comes in between.
     pub(crate) fn repeat<T>(
         &self,

@@ -164,16 +164,4 @@ impl Metadata {
         self.commit(&batch)?;
         Ok(NewApiKey { record, private: Secret::new(private.into_bytes())? })
     }
-
-    /// Revokes an agent's key or an API key, whichever the type says, by its id.
-    ///
-    /// # Errors
-    /// `NotFound`.
-    pub fn remove<R: Record>(&self, id: &str) -> Result<()> {
-        self.repeat(R::COLLECTION, id, || {
-            let mut batch = Batch::new();
-            batch.remove(&self.get::<R>(id)?);
-            self.commit(&batch).map(drop)
-        })
-    }
 }

@@ -1,7 +1,7 @@
 //! Daemons as they report themselves.
 
 use crate::error::Result;
-use crate::metadata::{Batch, Metadata};
+use crate::metadata::Metadata;
 use crate::record::Record;
 use crate::rules::lease::Holder;
 use crate::store::Collection;
@@ -68,12 +68,7 @@ impl Metadata {
             started_at: now,
             seen_at: now,
         };
-        self.repeat(Collection::Daemon, name.as_str(), || {
-            let mut batch = Batch::new();
-            batch.set(self.find::<Daemon>(name.as_str())?.as_ref(), &daemon)?;
-            self.commit(&batch)
-        })?;
-        Ok(daemon)
+        self.upsert(name.as_str(), |_| Ok(daemon.clone()))
     }
 
     /// Notes that a daemon lives. Whether it still is the one that started last under its name.

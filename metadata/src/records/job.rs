@@ -6,7 +6,7 @@
 //! themselves are methods on the record, without store or clock; `Metadata` only reads, calls and writes.
 
 use crate::error::{Error, Result};
-use crate::metadata::{Batch, Metadata};
+use crate::metadata::Metadata;
 use crate::record::{Record, Stored};
 use crate::rules::backoff;
 use crate::rules::lease::{Holder, Lease};
@@ -347,19 +347,12 @@ impl Metadata {
         now: UnixMillis,
     ) -> Result<()> {
         let id = Job::id_of(group, kind, subject);
-        self.repeat(Collection::Job, &id, || {
-            let old = self.find::<Job>(&id)?;
-            let mut new = old
-                .as_ref()
-                .map_or_else(|| Job::new(group, kind, subject.clone(), now), |it| it.record.clone());
-            new.requeue(now);
-            if old.as_ref().is_some_and(|it| it.record == new) {
-                return Ok(());
-            }
-            let mut batch = Batch::new();
-            batch.set(old.as_ref(), &new)?;
-            self.commit(&batch).map(drop)
+        self.upsert::<Job>(&id, |old| {
+            let mut job = old.cloned().unwrap_or_else(|| Job::new(group, kind, subject.clone(), now));
+            job.requeue(now);
+            Ok(job)
         })
+        .map(drop)
     }
 
     /// Open jobs, a page at a time in the order of their ids.

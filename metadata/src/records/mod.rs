@@ -3,6 +3,7 @@
 mod access;
 mod agent;
 mod backup;
+mod check;
 mod daemon;
 mod event;
 mod group;

@@ -120,6 +120,30 @@ impl Record for ReplicaSet {
 }
 
 impl Metadata {
+    /// Notes what an agent says of a replica set: makes it known, or brings name and addresses up to date.
+    ///
+    /// # Errors
+    /// `Invalid` if there are no or too many addresses.
+    pub fn report_replica_set(
+        &self,
+        group: GroupId,
+        id: ReplicaSetId,
+        name: &SetName,
+        seeds: &[Seed],
+        now: UnixMillis,
+    ) -> Result<ReplicaSet> {
+        self.upsert(&ReplicaSet::id_of(group, id), |old: Option<&ReplicaSet>| {
+            Ok(ReplicaSet {
+                group,
+                id,
+                name: name.clone(),
+                seeds: seeds.to_vec(),
+                created_at: old.map_or(now, |it| it.created_at),
+                active: old.and_then(|it| it.active.clone()),
+            })
+        })
+    }
+
     /// Makes an agent the active one of a replica set, or keeps it so. Whether it is: if not, another is, and this
     /// one stands by.
     ///

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::metadata::{Batch, Metadata};
 use crate::record::{Record, Stored};
 use crate::secret::{Purpose, Token, TokenHash};
-use crate::store::{By, Collection};
+use crate::store::Collection;
 use crate::words::{UserId, form};
 use serde::{Deserialize, Serialize};
 use tidemark_base::{Entropy, UnixMillis};
@@ -121,28 +121,5 @@ impl Metadata {
     fn session(&self, shown: &str) -> Result<Option<Stored<Session>>> {
         let Some(hash) = TokenHash::of(Purpose::Session, shown) else { return Ok(None) };
         self.find(&hash.as_id())
-    }
-
-    /// Removes dead sessions: housekeeping, since they open nothing. Returns how many.
-    ///
-    /// # Errors
-    /// As [`Metadata::page`] and [`Metadata::commit`].
-    pub fn sweep_sessions(&self, now: UnixMillis) -> Result<u64> {
-        let mut swept = 0;
-        let mut after: Option<String> = None;
-        loop {
-            let page = self.page::<Session>(By::IdPrefix(""), after.as_deref(), usize::MAX)?;
-            let Some(last) = page.last() else { return Ok(swept) };
-            after = Some(last.record.id());
-            for dead in page.iter().filter(|it| !it.record.lives(now)) {
-                let mut batch = Batch::new();
-                batch.remove(dead);
-                match self.commit(&batch) {
-                    Ok(_) => swept += 1,
-                    Err(error) if error.kind() == tidemark_base::ErrorKind::Conflict => {}
-                    Err(error) => return Err(error),
-                }
-            }
-        }
     }
 }

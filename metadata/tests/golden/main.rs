@@ -9,7 +9,7 @@ use samples::{Sample, all};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tidemark_base::ErrorKind;
-use tidemark_metadata::{Change, Collection, Expect, MemoryStore, Store, Write};
+use tidemark_metadata::{Change, Collection, Expect, MemoryStore, Metadata, Store, Write};
 
 const GOLDEN: &str = include_str!("../../testdata/records-v1");
 
@@ -61,6 +61,28 @@ fn every_collection_is_frozen() {
     let frozen: BTreeSet<&str> = lines().into_iter().map(|[collection, ..]| collection).collect();
     let known: BTreeSet<&str> = Collection::ALL.iter().map(|it| it.as_str()).collect();
     assert_eq!(frozen, known);
+}
+
+#[test]
+fn a_check_reads_every_record_of_every_kind() {
+    let store = Arc::new(MemoryStore::new());
+    all().iter().for_each(|it| it.create(store.clone()));
+    let metadata = Metadata::new(store.clone());
+    assert_eq!(metadata.check().unwrap(), u64::try_from(lines().len()).unwrap());
+    for sample in all() {
+        let document = store.get(sample.collection, &sample.id).unwrap().unwrap();
+        let write = |expect, body: &str| {
+            let write = Write::Put { key: document.key.clone(), body: body.to_owned() };
+            let (collection, id) = (sample.collection, sample.id.clone());
+            Expect::At(store.apply(&[Change { collection, id, expect, write }]).unwrap())
+        };
+        let damaged = write(Expect::At(document.version), "{}");
+        let error = metadata.check().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt);
+        assert!(error.to_string().contains(&sample.id), "{error}");
+        write(damaged, &document.body);
+    }
+    metadata.check().unwrap();
 }
 
 #[test]

@@ -2,12 +2,11 @@
 
 use crate::bench::{NOW, each, later};
 use tidemark_base::ErrorKind;
-use tidemark_metadata::Batch;
 use tidemark_metadata::rules::lease::Holder;
 use tidemark_metadata::rules::roles::{Permission, Principal, Role, Roles};
 use tidemark_metadata::{
-    AgentKey, ApiKey, By, Collection, GroupId, HostName, Name, Query, ReplicaSet, ReplicaSetId, SealingKey,
-    Seed, SetName, Subject,
+    AgentKey, ApiKey, By, Collection, GroupId, HostName, Name, Query, ReplicaSetId, SealingKey, Seed,
+    SetName, Subject,
 };
 
 #[test]
@@ -112,21 +111,19 @@ fn one_agent_is_active_and_another_takes_over_when_it_is_silent() {
     each(|bench| {
         let (metadata, group) = (&bench.metadata, bench.group("g").id);
         let id = ReplicaSetId::from_bytes([3; 12]);
-        let seeds = vec![Seed { host: HostName::new("db1").unwrap(), port: 27017 }];
-        let set = ReplicaSet {
-            group,
-            id,
-            name: SetName::new("rs0").unwrap(),
-            seeds,
-            created_at: NOW,
-            active: None,
+        let seed = |n: u16| Seed { host: HostName::new("db1").unwrap(), port: 27017 + n };
+        let report = |seeds: &[Seed], ms| {
+            metadata.report_replica_set(group, id, &SetName::new("rs0").unwrap(), seeds, later(ms))
         };
-        let mut batch = Batch::new();
-        batch.create(&set).unwrap();
-        metadata.commit(&batch).unwrap();
+        assert_eq!(report(&[], 0).unwrap_err().kind(), ErrorKind::Invalid);
+        assert_eq!(report(&vec![seed(0); 51], 0).unwrap_err().kind(), ErrorKind::Invalid);
+        report(&[seed(0)], 0).unwrap();
         let holder = |name: &str| Holder { name: Subject::new(name).unwrap(), incarnation: [1; 8] };
         let stands = |name: &str, ms| metadata.stand_for_agent(group, id, &holder(name), later(ms)).unwrap();
         assert!(stands("a", 0));
+        let known = report(&[seed(0), seed(1)], 500).unwrap();
+        assert_eq!((known.created_at, known.seeds.len()), (NOW, 2));
+        assert!(known.active.is_some_and(|it| it.is_of(&holder("a"))), "a report takes no lease away");
         assert!(!stands("b", 1000) && stands("a", 60_000) && !stands("b", 149_999));
         assert!(stands("b", 150_000) && !stands("a", 150_001));
         let elsewhere = metadata.stand_for_agent(GroupId::from_bytes([9; 12]), id, &holder("a"), NOW);

@@ -3,7 +3,7 @@
 use crate::bench::{HOUR, NOW, each, later, new_user, some_hash};
 use tidemark_base::{ErrorKind, SeededEntropy, threads};
 use tidemark_metadata::rules::roles::{Role, Roles};
-use tidemark_metadata::{Group, GroupId, Joining, Name, User, UserId};
+use tidemark_metadata::{Group, GroupId, Joining, Name, Site, User, UserId};
 
 #[test]
 fn the_first_user_owns_the_site_and_closes_the_door() {
@@ -142,8 +142,8 @@ fn somebody_always_owns_the_site() {
         let second = metadata.accept_invitation(token.reveal(), &who, NOW, &mut bench.random()).unwrap();
         assert!(metadata.set_global_owner(owner.id, false).is_err());
         assert!(metadata.remove_user(owner.id).is_err());
-        metadata.set_global_owner(second.id, true).unwrap();
-        metadata.set_global_owner(second.id, true).unwrap();
+        (0..2).for_each(|_| metadata.set_global_owner(second.id, true).unwrap());
+        assert_eq!(metadata.get::<Site>("site").unwrap().record.owners, [owner.id, second.id]);
         // Both leave at once: one of them stays.
         let leave = |id: UserId| {
             let metadata = metadata.clone();
@@ -151,7 +151,11 @@ fn somebody_always_owns_the_site() {
         };
         let left = [leave(owner.id), leave(second.id)].map(|it| it.join().unwrap());
         assert_eq!(left.iter().filter(|it| **it).count(), 1, "{}", bench.name);
-        let leaver = if left[0] { owner.id } else { second.id };
+        let (leaver, stayer) = if left[0] { (owner.id, second.id) } else { (second.id, owner.id) };
+        let owners = || metadata.get::<Site>("site").unwrap().record.owners;
+        assert_eq!(owners(), [stayer]);
+        let owns = |id: UserId| metadata.get::<User>(&id.to_string()).unwrap().record.roles.global_owner;
+        assert!(owns(stayer) && !owns(leaver));
         metadata.remove_user(leaver).unwrap();
         assert!(metadata.find::<User>(&leaver.to_string()).unwrap().is_none());
         assert!(metadata.get::<User>(&leaver.to_string()).is_err());

@@ -63,7 +63,7 @@ fn dead_sessions_are_swept_and_living_ones_are_not() {
         let owner = bench.owner();
         let old = bench.metadata.begin_session(&owner, NOW, &mut bench.random()).unwrap();
         let young = bench.metadata.begin_session(&owner, later(2 * HOUR), &mut bench.random()).unwrap();
-        assert_eq!(bench.metadata.sweep_sessions(later(2 * HOUR + MINUTE)).unwrap(), 1);
+        assert_eq!(bench.metadata.sweep(|it: &Session| !it.lives(later(2 * HOUR + MINUTE))).unwrap(), 1);
         let left = bench.metadata.all::<Session>(By::Key(&owner.id.to_string())).unwrap();
         assert_eq!(left.len(), 1);
         assert!(lives(bench, &young, later(3 * HOUR)) && !lives(bench, &old, NOW));

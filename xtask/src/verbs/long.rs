@@ -58,6 +58,14 @@ const RUNS: [LongRun; 16] = [
         rounds: 200,
     },
     LongRun {
+        name: "metadata-kills",
+        what: "kill writers of one metadata database with SIGKILL; every batch is there whole or not at all",
+        package: "tidemark-metadata",
+        target: "processes",
+        test: "a_killed_process_leaves_all_or_nothing",
+        rounds: 500,
+    },
+    LongRun {
         name: "disk-full",
         what: "fill a real small disk and make room again (needs the right to mount one)",
         package: "tidemark-blockstore",
