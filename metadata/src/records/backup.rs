@@ -172,8 +172,8 @@ impl BackupConfig {
         Ok(())
     }
 
-    /// Whether it was terminated long enough ago to be deleted. By a clock that may be trusted: see
-    /// [`crate::rules::clock_watch`].
+    /// Whether it was terminated long enough ago to be deleted. By a clock that went steadily: see
+    /// [`crate::rules::clock_watch::ClockWatch::steady`].
     #[must_use]
     pub fn may_be_deleted(&self, now: UnixMillis) -> bool {
         self.terminated_at.is_some_and(|it| now.0 >= it.0.saturating_add(TERMINATION_UNDO_MS))

@@ -19,7 +19,8 @@ pub const NEWS: Duration = Duration::from_secs(3600);
 /// Observations of so much running time are kept together.
 const BUCKET: Duration = Duration::from_secs(3600);
 
-/// Watches one process's clock. Fed about once a minute; knows nothing before its first observation.
+/// Watches one process's clock for one replica set, so that no agent's clock counts for the snapshots of others. Fed
+/// about once a minute; knows nothing before its first observation.
 #[derive(Clone, Debug, Default)]
 pub struct ClockWatch {
     buckets: VecDeque<Bucket>,
@@ -111,24 +112,32 @@ impl ClockWatch {
         self.source = Some((i128::from(source.0) - ms(monotonic), monotonic));
     }
 
-    /// Whether something may expire by the clock as it is now.
+    /// Whether the clock went steadily: enough for what a person has ordered, as the end of a termination's day.
+    ///
+    /// # Errors
+    /// How far it jumped.
+    pub fn steady(&mut self, now: UnixMillis, monotonic: Duration) -> Result<(), Pause> {
+        self.observe(now, monotonic);
+        let least = self.buckets.iter().map(|it| it.least_ms).min().unwrap_or_default();
+        let most = self.buckets.iter().map(|it| it.most_ms).max().unwrap_or_default();
+        if most - least > ms(TOLERANCE) {
+            return Err(Pause::Jumped { by_ms: unsigned(most - least) });
+        }
+        Ok(())
+    }
+
+    /// Whether something may expire by the clock as it is now: it went steadily, and the source agrees.
     ///
     /// # Errors
     /// Why not.
     pub fn judge(&mut self, now: UnixMillis, monotonic: Duration) -> Result<(), Pause> {
-        self.observe(now, monotonic);
-        let tolerance = ms(TOLERANCE);
-        let least = self.buckets.iter().map(|it| it.least_ms).min().unwrap_or_default();
-        let most = self.buckets.iter().map(|it| it.most_ms).max().unwrap_or_default();
-        if most - least > tolerance {
-            return Err(Pause::Jumped { by_ms: unsigned(most - least) });
-        }
+        self.steady(now, monotonic)?;
         let Some((source, seen)) = self.source.filter(|(_, seen)| monotonic <= *seen + NEWS) else {
             return Err(Pause::NoSource);
         };
         debug_assert!(seen <= monotonic, "the monotonic clock goes forward");
         let apart = (source - (i128::from(now.0) - ms(monotonic))).abs();
-        if apart > tolerance {
+        if apart > ms(TOLERANCE) {
             return Err(Pause::Differs { by_ms: unsigned(apart) });
         }
         Ok(())
@@ -203,6 +212,7 @@ mod tests {
             scene.pass(180);
             scene.wall = if back { scene.wall - HOUR } else { scene.wall + HOUR };
             assert_eq!(scene.judge(), Err(Pause::Jumped { by_ms: HOUR }), "before anybody else looked");
+            assert!(scene.watch.steady(UnixMillis(scene.wall), scene.running).is_err());
             scene.pass(5);
             assert!(scene.judge().is_err());
             // And back again, as in the acceptance: still nothing for a day, then it recovers by itself.
@@ -241,6 +251,11 @@ mod tests {
         let mut scene = Scene::new();
         scene.watch.source = None;
         assert_eq!(scene.judge(), Err(Pause::NoSource));
+        assert_eq!(
+            scene.watch.steady(UnixMillis(scene.wall), scene.running),
+            Ok(()),
+            "its own clock is steady"
+        );
         scene.hear();
         scene.running += NEWS + Duration::from_secs(1);
         scene.wall += HOUR + 1000;

@@ -13,11 +13,12 @@ mod write;
 
 pub(crate) use failure::kind_of;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::{By, Change, Collection, Document, Query, Store, Version, check_query, judge};
 use failure::Place;
 use rusqlite::{Connection, params};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -36,6 +37,8 @@ pub struct SqliteStore {
     path: PathBuf,
     busy_timeout: Duration,
     writer: Mutex<Connection>,
+    /// How many writes have waited in vain for another process.
+    waits_in_vain: AtomicU64,
     readers: Mutex<Vec<Connection>>,
 }
 
@@ -54,7 +57,8 @@ impl SqliteStore {
         let mut writer = connect::connect(path, busy_timeout)?;
         migrate::bring_up(&mut writer, Place(path), migrate::STEPS)?;
         let readers = Mutex::default();
-        Ok(Self { path: path.to_owned(), busy_timeout, writer: Mutex::new(writer), readers })
+        let (path, writer, waits_in_vain) = (path.to_owned(), Mutex::new(writer), AtomicU64::new(0));
+        Ok(Self { path, busy_timeout, writer, waits_in_vain, readers })
     }
 
     /// Reads everything once: SQLite's own check of its pages and indexes, and the checksum of each row. Returns the
@@ -120,8 +124,18 @@ impl Store for SqliteStore {
 
     fn apply(&self, changes: &[Change]) -> Result<Version> {
         let judged = judge(changes)?;
+        let before = self.waits_in_vain.load(Ordering::SeqCst);
         let connection = lock(&self.writer);
-        write::apply(&connection, self.place(), &judged)
+        // Whoever stood in line here while another waited in vain has waited long enough: the line must not grow by
+        // ten seconds for each.
+        let waited = self.waits_in_vain.load(Ordering::SeqCst) != before;
+        let patience = if waited { Duration::ZERO } else { self.busy_timeout };
+        connection.busy_timeout(patience).map_err(self.place().failed("setting it up"))?;
+        let result = write::apply(&connection, self.place(), &judged);
+        if matches!(result, Err(Error::Locked { .. })) {
+            self.waits_in_vain.fetch_add(1, Ordering::SeqCst);
+        }
+        result
     }
 }
 

@@ -1,12 +1,12 @@
 //! What only SQLite has: files, versions of the schema, damage, locks, a full disk.
 
 use super::*;
-use crate::error::Error;
 use crate::store::{Expect, Write};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Arc;
 use tempfile::TempDir;
-use tidemark_base::ErrorKind;
+use tidemark_base::{Clock as _, ErrorKind, SystemClock, threads};
 
 const SHORT: Duration = Duration::from_millis(60);
 
@@ -251,6 +251,28 @@ fn a_lock_held_by_another_is_an_error_that_says_so_and_passes() {
     assert!(matches!(error, Error::Locked { .. }), "{error}");
     assert_eq!(error.kind(), ErrorKind::Retry);
     assert_eq!(store.get(Collection::Group, "a").unwrap(), None, "reading goes on");
+    other.execute_batch("ROLLBACK").unwrap();
+    store.apply(&[put("a", None, "1")]).unwrap();
+}
+
+#[test]
+fn those_who_wait_behind_a_lock_wait_together_and_not_one_after_the_other() {
+    let (_folder, path) = folder();
+    let store = Arc::new(SqliteStore::open_with(&path, Duration::from_secs(1)).unwrap());
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let clock = SystemClock::new();
+    let waiters: Vec<_> = (0..5)
+        .map(|n| {
+            let store = Arc::clone(&store);
+            threads::spawn("waiter", move || {
+                store.apply(&[put(&n.to_string(), None, "1")]).unwrap_err().kind()
+            })
+            .unwrap()
+        })
+        .collect();
+    assert!(waiters.into_iter().all(|it| it.join().unwrap() == ErrorKind::Retry));
+    assert!(clock.monotonic() < Duration::from_millis(4500), "{:?}", clock.monotonic());
     other.execute_batch("ROLLBACK").unwrap();
     store.apply(&[put("a", None, "1")]).unwrap();
 }
