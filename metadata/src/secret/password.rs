@@ -198,6 +198,15 @@ mod tests {
     }
 
     #[test]
+    fn what_was_hashed_once_is_accepted_for_ever() {
+        let text = r#"{"cost":{"memoryKib":19456,"passes":2,"lanes":1},"salt":"5ac389a30c3b0363f83697934d3197c0","hash":"da510f8c6a4c86e173303f3bc493f1d0382d14476cee1a4aa55828b85a995f4a"}"#;
+        let stored: PasswordHash = serde_json::from_str(text).unwrap();
+        assert!(PasswordHasher::new(1, 1).verify("correct horse", Some(&stored)).unwrap());
+        let again = PasswordHasher::new(1, 1).hash(&password("correct horse"), &mut SeededEntropy::new(5));
+        assert_eq!(serde_json::to_string(&again.unwrap()).unwrap(), text);
+    }
+
+    #[test]
     fn short_and_long_passwords_are_refused() {
         for bad in [9, 1025] {
             assert!(Password::new("x".repeat(bad)).is_err());
