@@ -24,7 +24,7 @@ struct LongRun {
     rounds: u32,
 }
 
-const RUNS: [LongRun; 16] = [
+const RUNS: [LongRun; 17] = [
     LongRun {
         name: "kills",
         what: "kill the test runner with SIGKILL; no mongod and no folder of its may stay",
