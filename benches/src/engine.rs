@@ -11,11 +11,13 @@ use std::sync::Arc;
 use tidemark_base::UnixMillis;
 use tidemark_base::bson::{Doc, split};
 use tidemark_blockstore::{GcOptions, LocalBackend, Quiet, Store};
+use tidemark_head::compaction::UNPACED;
 use tidemark_head::dump::{ArchiveWriter, Compression, Versions};
 use tidemark_head::export;
 use tidemark_head::fork::Fork;
 use tidemark_head::head::{Head, HeadName};
 use tidemark_head::import::Import;
+use tidemark_head::run::Cached;
 use tidemark_head::snapshot;
 use tidemark_oplog::catalog::Collection;
 use tidemark_oplog::filter::Filter;
@@ -24,10 +26,15 @@ use tidemark_oplog::slice::SliceReader;
 /// What an import, or the operations that wait for a flush, may hold in memory.
 pub const BUDGET_BYTES: usize = 512 << 20;
 
+/// What a reader of single documents may hold in memory.
+const CACHE_BYTES: usize = 512 << 20;
+
 /// A head in a store of its own.
 pub struct Engine {
     folder: PathBuf,
     head: Head,
+    /// What single documents are read through.
+    reader: Cached<Store>,
 }
 
 impl Engine {
@@ -50,7 +57,12 @@ impl Engine {
             })
         })?;
         let head = watch.time(|| import.finish(&Self::name()?, None).map_err(anyhow::Error::from))?;
-        Ok(Self { folder: folder.to_owned(), head })
+        Ok(Self::new(folder, head))
+    }
+
+    fn new(folder: &Path, head: Head) -> Self {
+        let reader = Cached::new(head.store().clone(), CACHE_BYTES);
+        Self { folder: folder.to_owned(), head, reader }
     }
 
     /// Opens what [`Self::build`] made.
@@ -59,7 +71,7 @@ impl Engine {
     /// Those of the engine.
     pub fn open(folder: &Path) -> Result<Self> {
         let store = Store::new(Arc::new(LocalBackend::open(folder)?));
-        Ok(Self { folder: folder.to_owned(), head: Head::claim(&store, &Self::name()?)? })
+        Ok(Self::new(folder, Head::claim(&store, &Self::name()?)?))
     }
 
     fn name() -> Result<HeadName> {
@@ -108,14 +120,13 @@ impl Engine {
         Ok(())
     }
 
-    /// What a daemon does after a flush so that reading stays cheap. As long as there is nothing between no
-    /// compaction and a full one, that is a full one after every `EVERY` rounds.
+    /// What a daemon does now and then so that reading stays cheap: folds what is worth it.
     ///
     /// # Errors
     /// Those of the engine.
-    pub fn groom(&mut self, round: usize) -> Result<()> {
-        const EVERY: usize = 4;
-        if round.is_multiple_of(EVERY) { self.compact() } else { Ok(()) }
+    pub fn groom(&mut self) -> Result<()> {
+        self.head.compact_if_worth(UNPACED)?;
+        Ok(())
     }
 
     /// Folds everything into bases.
@@ -174,13 +185,13 @@ impl Engine {
         Ok(export::write(state, store, &plan, to)?.0)
     }
 
-    /// One document.
+    /// One document, of blocks that are held once they were read.
     ///
     /// # Errors
     /// Those of the engine; if it is not there.
     pub fn get(&self, id: &[u8]) -> Result<Vec<u8>> {
         let id = Doc::new(id)?.get("_id")?.ok_or_else(|| anyhow::anyhow!("an _id was asked for"))?;
-        let found = self.head.state().get(self.head.store(), UUID, id)?;
+        let found = self.head.state().get(&self.reader, UUID, id)?;
         found.ok_or_else(|| anyhow::anyhow!("a document that must be there is not"))
     }
 

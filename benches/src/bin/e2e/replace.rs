@@ -61,7 +61,7 @@ fn rounds(folder: &Path, size: Size, compaction: bool) -> Result<Went> {
         engine.flush()?;
         went.change_mb += engine.packs_mb()? - before;
         if compaction {
-            went.groom.time(|| engine.groom(round))?;
+            went.groom.time(|| engine.groom())?;
         }
         went.written_mb += engine.packs_mb()? - before;
         went.read_mb.push(engine.live_mb()?);

@@ -1,7 +1,8 @@
 //! Snapshots after small changes: what the next one costs, and fifty of them in a row, all kept.
 //!
-//! In process. The next one's time is that of applying the slices of the change and of the snapshot; the
-//! first one's that of the build and of the snapshot. The slices are the oplog's store, counted by themselves.
+//! In process. The next one's time is that of applying the slices of the change, of folding what is worth it, and
+//! of the snapshot; the first one's that of the build and of the snapshot. The slices are the oplog's store, counted
+//! by themselves.
 
 use crate::Size;
 use anyhow::Result;
@@ -32,6 +33,7 @@ pub(crate) fn run(size: Size) -> Result<Value> {
         let mut next = Stopwatch::default();
         next.time(|| {
             engine.apply_all(&slices)?;
+            engine.groom()?;
             engine.snapshot()
         })?;
         stored.push(engine.packs_mb()?);
