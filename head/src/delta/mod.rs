@@ -18,7 +18,7 @@ mod tests;
 
 pub(crate) use bulk::Bulk;
 use hash::Hash;
-pub(crate) use sorted::{Gathered, by_ref};
+pub(crate) use sorted::{Gathered, Sorted, by_ref};
 
 use crate::divergence::{Divergence, Span, What, only_id};
 use crate::patch::Patch;

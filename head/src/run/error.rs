@@ -104,6 +104,11 @@ impl Problem {
 }
 
 impl RunError {
+    /// Whether it only says that something else failed before.
+    pub(crate) const fn is_consequence(&self) -> bool {
+        matches!(self, Self::Store(tidemark_blockstore::Error::SessionBroken { .. }))
+    }
+
     /// What the caller should do.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {

@@ -26,6 +26,7 @@ mod open_leaf;
 mod outline;
 mod path;
 mod places;
+mod putting;
 mod range;
 mod reader;
 mod record;

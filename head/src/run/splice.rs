@@ -38,14 +38,14 @@ pub(crate) fn splice(
     ranges: &[KeyRange],
     fill: Fill<'_>,
 ) -> Result<Option<Run>> {
-    let writer = RunWriter::new(session, kind);
-    let mut splice = Splice { source, old, ranges, writer, at: At::Start, fill };
-    if let Some(run) = old {
-        splice.visit_top(run)?;
-    }
-    splice.copy_until(None)?;
-    let Splice { writer, .. } = splice;
-    Ok(writer.finish()?.map(|run| Run {
+    let written = RunWriter::write(session, kind, |writer| {
+        let mut splice = Splice { source, old, ranges, writer, at: At::Start, fill };
+        if let Some(run) = old {
+            splice.visit_top(run)?;
+        }
+        splice.copy_until(None)
+    });
+    Ok(written?.map(|run| Run {
         first: old.and_then(|old| old.first),
         last: old.and_then(|old| old.last),
         ..run
@@ -60,12 +60,12 @@ enum At {
     End,
 }
 
-struct Splice<'s, 'r, 'f> {
+struct Splice<'s, 'r, 'w, 'f> {
     source: &'s dyn Source,
     old: Option<&'r Run>,
     /// Those that are not yet filled.
     ranges: &'r [KeyRange],
-    writer: RunWriter<'s>,
+    writer: &'r mut RunWriter<'w>,
     at: At,
     fill: Fill<'f>,
 }
@@ -117,7 +117,7 @@ fn lies(ranges: &[KeyRange], low: &[u8], high: Option<&[u8]>) -> Lies {
     Lies::Outside
 }
 
-impl Splice<'_, '_, '_> {
+impl Splice<'_, '_, '_, '_> {
     fn visit_top(&mut self, run: &Run) -> Result<()> {
         let block = read_one(self.source, run.top)?;
         let index = super::difference::index_of(run.kind, &block, run.top)?;
@@ -202,7 +202,7 @@ impl Splice<'_, '_, '_> {
             if let Some(from) = &range.from {
                 self.copy(Some(from))?;
             }
-            (self.fill)(&mut self.writer, range)?;
+            (self.fill)(self.writer, range)?;
             self.at = range.before.clone().map_or(At::End, At::Key);
             self.ranges = rest;
         }

@@ -1,8 +1,8 @@
 //! Writing a run: items in ascending order in, blocks out.
 //!
 //! Called by flush, compaction and the initial build. The same items make the same blocks, whatever the store
-//! held before and however the writing is batched. Needs the memory of a batch of leaves, one large item and a
-//! few nodes, however long the run. What it puts is safe as long as the session lives; keeping it is the
+//! held before and however the writing is batched. Needs the memory of a few batches of leaves, one large item and
+//! some nodes, however long the run: batches are put by other threads while the next is filled ([`super::putting`]). What it puts is safe as long as the session lives; keeping it is the
 //! caller's, by a ref.
 
 #![warn(clippy::indexing_slicing)]
@@ -16,6 +16,7 @@ use super::index::{Amount, Child};
 use super::large::{Large, Lengths, MAX_INLINE_BYTES};
 use super::leaf::{self, Parts};
 use super::levels::Levels;
+use super::putting::Putting;
 use super::record::{Run, RunKind};
 use super::separator;
 use crate::patch::{Expects, Patch, Then};
@@ -24,8 +25,8 @@ use tidemark_base::bson::Doc;
 use tidemark_base::limits::{MAX_ITEM_CHILDREN, MAX_KEY_BYTES, MAX_RUN_ITEM_BYTES};
 use tidemark_blockstore::{Cutter, Session, encode_node};
 
-/// How much waits before it is put, in bytes: enough to keep several threads busy.
-const BATCH_BYTES: usize = 4 << 20;
+/// How much waits before it is put, in bytes: work of some milliseconds for one thread.
+const BATCH_BYTES: usize = 1 << 20;
 
 /// Writes one run.
 #[derive(Debug)]
@@ -40,6 +41,7 @@ pub struct RunWriter<'s> {
     batch: Batch,
     /// How much waits before it is put, in bytes.
     batch_bytes: usize,
+    putting: Putting<'s>,
     levels: Levels,
     last_key: Option<Vec<u8>>,
     /// What separates the next item from a part of another run that was linked before it.
@@ -82,9 +84,30 @@ struct OpenLeaf {
 }
 
 impl<'s> RunWriter<'s> {
-    /// Begins a run.
+    /// Begins a run whose blocks are put while whoever pushes waits.
     #[must_use]
     pub fn new(session: &'s Session, kind: RunKind) -> Self {
+        Self::with(session, kind, Putting::at_once(session))
+    }
+
+    /// Writes a run of what `fill` pushes. Blocks are named, compressed and put on other threads meanwhile; nobody
+    /// is at work for it any more when this returns.
+    ///
+    /// # Errors
+    /// What `fill` returns; failures of the store.
+    pub(crate) fn write<E: From<RunError>>(
+        session: &Session,
+        kind: RunKind,
+        fill: impl FnOnce(&mut RunWriter<'_>) -> std::result::Result<(), E>,
+    ) -> std::result::Result<Option<Run>, E> {
+        rayon::in_place_scope(|scope| {
+            let mut writer = RunWriter::with(session, kind, Putting::in_scope(scope, session));
+            fill(&mut writer)?;
+            Ok(writer.finish()?)
+        })
+    }
+
+    fn with(session: &'s Session, kind: RunKind, putting: Putting<'s>) -> Self {
         let superblock = session.store().superblock();
         let leaf_cutter = match kind {
             // A catalog's items are few and change often: its leaves are as small as nodes.
@@ -102,6 +125,7 @@ impl<'s> RunWriter<'s> {
             leaf: OpenLeaf::default(),
             batch: Batch::new(kind),
             batch_bytes: BATCH_BYTES,
+            putting,
             levels: Levels::new(kind, *superblock),
             last_key: None,
             linked: None,
@@ -168,7 +192,7 @@ impl<'s> RunWriter<'s> {
         let last_key = self.last_key.get_or_insert_default();
         last_key.clear();
         last_key.extend_from_slice(item.key);
-        if self.batch.len_bytes() >= self.batch_bytes { self.put_batch() } else { Ok(()) }
+        if self.batch.len_bytes() >= self.batch_bytes { self.hand_out() } else { Ok(()) }
     }
 
     fn check(&self, item: &Parts<'_>) -> Result<()> {
@@ -261,11 +285,19 @@ impl<'s> RunWriter<'s> {
         self.written = self.written.plus(amount).expect("nobody has written 2^64 bytes");
     }
 
-    fn put_batch(&mut self) -> Result<()> {
-        for child in self.batch.put(self.session)? {
-            self.levels.add(child, &mut self.batch)?;
-        }
-        Ok(())
+    fn hand_out(&mut self) -> Result<()> {
+        let children = self.putting.hand_out(self.kind, &mut self.batch)?;
+        self.add_children(children)
+    }
+
+    /// Puts what waits. All that was pushed has its names then, but what is in the open leaf.
+    fn put_all(&mut self) -> Result<()> {
+        let children = self.putting.put_all(self.kind, &mut self.batch)?;
+        self.add_children(children)
+    }
+
+    fn add_children(&mut self, children: Vec<Child>) -> Result<()> {
+        children.into_iter().try_for_each(|child| self.levels.add(child, &mut self.batch))
     }
 
     /// Ends the run: all its blocks are put, and durable with the session's next sync. Without items there is
@@ -275,9 +307,11 @@ impl<'s> RunWriter<'s> {
     /// Failures of the store.
     pub fn finish(mut self) -> Result<Option<Run>> {
         self.close_leaf()?;
-        self.put_batch()?;
+        self.put_all()?;
         let top: Option<Child> = self.levels.finish(&mut self.batch)?;
         self.batch.put_nodes(self.session)?;
+        let found = top.as_ref().map_or_else(Amount::default, |top| top.amount);
+        assert_eq!(found, self.written, "a run has all that was pushed");
         let Amount { items, plain_bytes, .. } = self.written;
         Ok(top.map(|top| Run { kind: self.kind, top: top.id, items, plain_bytes, first: None, last: None }))
     }

@@ -13,11 +13,12 @@ use tidemark_blockstore::Session;
 /// Damage, and failures of the store.
 pub fn merge_into_base(session: &Session, stack: Stack<'_>, report: Report<'_>) -> Result<Option<Run>> {
     let mut documents = MergeCursor::open(session, stack, &KeyRange::ALL);
-    let mut writer = RunWriter::new(session, RunKind::Base);
-    while let Some((key, document)) = documents.next(report)? {
-        writer.push(key, document, &[])?;
-    }
-    writer.finish()
+    RunWriter::write(session, RunKind::Base, |writer| {
+        while let Some((key, document)) = documents.next(report)? {
+            writer.push(key, document, &[])?;
+        }
+        Ok(())
+    })
 }
 
 /// So much of documents is told of at once, in bytes.
@@ -89,17 +90,19 @@ pub(crate) fn merge_patches_above(
     report: Report<'_>,
 ) -> Result<Option<Run>> {
     let mut patches = PatchCursor::open(session, stack.patches, stack.top, &KeyRange::ALL);
-    let mut writer = RunWriter::new(session, RunKind::Patch);
     let mut folder = Folder::new();
-    while patches.advance()? {
-        let patch = patches.patch(&mut folder, report)?;
-        let Some((key, patch)) = patches.key().zip(patch) else { continue };
-        let patch = bounded(session, below, key, patch, most, report)?;
-        if !patch.is_nothing() {
-            writer.push_patch(key, &patch)?;
+    let written: Result<Option<Run>> = RunWriter::write(session, RunKind::Patch, |writer| {
+        while patches.advance()? {
+            let patch = patches.patch(&mut folder, report)?;
+            let Some((key, patch)) = patches.key().zip(patch) else { continue };
+            let patch = bounded(session, below, key, patch, most, report)?;
+            if !patch.is_nothing() {
+                writer.push_patch(key, &patch)?;
+            }
         }
-    }
+        Ok(())
+    });
     let first = stack.patches.iter().find_map(|run| run.first);
     let last = stack.patches.iter().rev().find_map(|run| run.last);
-    Ok(writer.finish()?.map(|run| Run { first, last, ..run }))
+    Ok(written?.map(|run| Run { first, last, ..run }))
 }

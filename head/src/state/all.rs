@@ -1,7 +1,6 @@
 //! What several at work for one session came to: all of it, or the failure that explains the others.
 
 use crate::error::{HeadError, Result};
-use crate::run::RunError;
 use tidemark_blockstore::Error;
 
 /// All results. Once one has failed to write, the others are only told that their session is broken, and that
@@ -21,16 +20,17 @@ pub(super) fn all<T>(outcomes: Vec<Result<T>>) -> Result<Vec<T>> {
 
 /// Whether an error only says that something else failed before.
 pub(crate) const fn is_consequence(error: &HeadError) -> bool {
-    matches!(
-        error,
-        HeadError::Store(Error::SessionBroken { .. })
-            | HeadError::Run(RunError::Store(Error::SessionBroken { .. }))
-    )
+    match error {
+        HeadError::Store(Error::SessionBroken { .. }) => true,
+        HeadError::Run(error) => error.is_consequence(),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::RunError;
 
     fn broken() -> HeadError {
         Error::SessionBroken { id: tidemark_blockstore::SessionId(1) }.into()

@@ -7,7 +7,7 @@ use super::all::all;
 use super::told::Misfits;
 use super::{State, Stored};
 use crate::catalog::{self, Entry, RunStack};
-use crate::delta::{Delta, Gathered};
+use crate::delta::{Delta, Gathered, Sorted};
 use crate::divergence::Span;
 use crate::error::Result;
 use crate::patch::Waiting;
@@ -108,35 +108,43 @@ fn runs<'s>(
 }
 
 fn run(session: &Session, delta: &Delta, uuid: CollectionUuid, below: &RunStack) -> Result<Flushed> {
-    let mut writer = RunWriter::new(session, RunKind::Patch);
     let mut misfits = Misfits::new();
     let sorted = delta.sorted(uuid);
-    let part = |number: usize| number * PART_PATCHES..(number + 1) * PART_PATCHES;
-    let (mut gathered, mut next) = (Gathered::default(), Gathered::default());
-    sorted.gather(part(0), &mut gathered);
-    for number in 1..=sorted.len().div_ceil(PART_PATCHES) {
-        let mut written = Ok(());
-        let mut write = || {
+    let written = RunWriter::write(session, RunKind::Patch, |writer| {
+        in_parts(&sorted, |gathered| {
             gathered.iter().try_for_each(|(key, patch)| {
                 let report = &mut |key: &[u8], misfit| misfits.push((key.to_vec(), misfit));
                 let below = below.as_stack(&[]);
                 let patch = bounded(session, below, key, Cow::Owned(patch), Waiting::MOST, report)?;
                 if patch.is_nothing() { Ok(()) } else { writer.push_patch(key, &patch) }
             })
-        };
+        })
+    });
+    let (first, last) = delta.span(uuid).map(|Span { first, last }| (first, last)).unzip();
+    let run = written?.map(|run| Run { first, last, ..run });
+    Ok(Flushed { uuid, run, misfits })
+}
+
+/// Hands patches on, some at once. The next ones are fetched from all over the memory meanwhile.
+fn in_parts<E>(
+    sorted: &Sorted<'_>,
+    mut each: impl FnMut(&Gathered<'_>) -> std::result::Result<(), E>,
+) -> std::result::Result<(), E> {
+    let part = |number: usize| number * PART_PATCHES..(number + 1) * PART_PATCHES;
+    let (mut gathered, mut next) = (Gathered::default(), Gathered::default());
+    sorted.gather(part(0), &mut gathered);
+    for number in 1..=sorted.len().div_ceil(PART_PATCHES) {
+        let mut done = Ok(());
         if number * PART_PATCHES < sorted.len() {
-            // The next part is fetched from all over the memory while this one is written.
             rayon::in_place_scope(|scope| {
                 scope.spawn(|_| sorted.gather(part(number), &mut next));
-                written = write();
+                done = each(&gathered);
             });
         } else {
-            written = write();
+            done = each(&gathered);
         }
-        written?;
+        done?;
         std::mem::swap(&mut gathered, &mut next);
     }
-    let (first, last) = delta.span(uuid).map(|Span { first, last }| (first, last)).unzip();
-    let run = writer.finish()?.map(|run| Run { first, last, ..run });
-    Ok(Flushed { uuid, run, misfits })
+    Ok(())
 }

@@ -3,6 +3,7 @@
 //! Whoever waits on a thread of the pool works meanwhile: even a pool of one thread gets everything done.
 
 use super::buffer::Meter;
+use rayon::Scope;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, sync_channel};
 use std::time::Duration;
@@ -23,6 +24,18 @@ impl<T: Send + 'static> Task<T> {
             // Whoever asked may be gone, after an error.
             let _ = sender.send(work());
             drop(count);
+        });
+        Self(receiver)
+    }
+
+    /// Gives work to the pool that ends with a scope.
+    pub(in crate::run) fn begin_in<'scope>(
+        scope: &Scope<'scope>,
+        work: impl FnOnce() -> T + Send + 'scope,
+    ) -> Self {
+        let (sender, receiver) = sync_channel(1);
+        scope.spawn(move |_| {
+            let _ = sender.send(work());
         });
         Self(receiver)
     }

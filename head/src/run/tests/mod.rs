@@ -1,5 +1,6 @@
 //! Runs written and read: what all these tests need.
 
+mod beside;
 mod damage;
 mod format;
 mod model;

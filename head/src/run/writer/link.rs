@@ -18,7 +18,7 @@ impl RunWriter<'_> {
         if self.leaf.amount.items > 0 {
             return Ok(false);
         }
-        self.put_batch()?;
+        self.put_all()?;
         if !self.levels.try_link(level.into(), child.clone(), &mut self.batch)? {
             return Ok(false);
         }
