@@ -4,7 +4,7 @@
 //! told whether to flush. From seven eighths of the budget on the head that holds most is asked, which it learns
 //! when it says the next time, or looks ([`Share::is_asked`]) because it has nothing to apply. If that does not
 //! come to pass, and the budget is used up, whoever speaks is told. So what all hold together is bounded by the
-//! budget and one batch for each head. No thread, no clock: nothing happens but in the calls.
+//! budget, an eighth of it, and one batch for each head. No thread, no clock: nothing happens but in the calls.
 //!
 //! What a flush cannot give back, the entries of open transactions, counts as used, but nobody is told to flush
 //! because of them alone: that would make a run of every batch.
@@ -16,6 +16,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Less than this part of the budget is not worth a flush, whoever is short of memory.
 const LEAST_PART: usize = 64;
+
+/// Nor is less than this part of an even share in it: so all that is not worth a flush is bounded, too.
+const LEAST_PART_OF_EVEN: usize = 8;
 
 /// The budget.
 #[derive(Clone, Debug)]
@@ -88,11 +91,12 @@ impl Used {
             self.asked = None;
             return false;
         }
-        let least = self.bytes / LEAST_PART;
+        let least = self.bytes / LEAST_PART.max(LEAST_PART_OF_EVEN * self.shares.len());
         let is_worth = |held: &Held| held.delta_bytes > least;
         let asked = self.asked.filter(|asked| self.shares.get(asked).is_some_and(is_worth));
         // Of those that hold alike the one that came first.
-        let largest = || self.shares.iter().rev().max_by_key(|(_, held)| held.delta_bytes).map(|(it, _)| *it);
+        let worth = self.shares.iter().rev().filter(|(_, held)| is_worth(held));
+        let largest = || worth.max_by_key(|(_, held)| held.delta_bytes).map(|(it, _)| *it);
         self.asked = asked.or_else(largest);
         let is_out = sum > self.bytes || self.asked == Some(number);
         is_out && self.shares.get(&number).is_some_and(is_worth)
@@ -178,6 +182,34 @@ mod tests {
         let held = |delta_bytes| Held { delta_bytes, open_bytes: 7000 };
         assert!(!share.holds(held(100)));
         assert!(share.holds(held(101)));
+    }
+
+    #[test]
+    fn who_has_nothing_worth_a_flush_is_not_asked_for_one() {
+        let budget = Budget::new(6400);
+        let (open, idle) = (budget.share(), budget.share());
+        assert!(!open.holds(Held { delta_bytes: 0, open_bytes: 7000 }));
+        assert!(!idle.holds(delta(0)));
+        // Whoever looks because it has nothing to apply would flush nothing, again and again.
+        assert!(!open.is_asked() && !idle.is_asked());
+        assert!(idle.holds(delta(101)) && idle.is_asked());
+    }
+
+    #[test]
+    fn many_heads_that_hold_little_each_hold_no_more_than_the_budget_and_an_eighth() {
+        const BUDGET: usize = 640_000;
+        let budget = Budget::new(BUDGET);
+        let mut heads: Vec<(Share, usize)> = (0..500).map(|_| (budget.share(), 0)).collect();
+        for _ in 0..100 {
+            for (share, held) in &mut heads {
+                *held += 100;
+                if share.holds(delta(*held)) {
+                    *held = 0;
+                    assert!(!share.holds(delta(0)));
+                }
+            }
+            assert!(budget.used_bytes() <= BUDGET + BUDGET / 8 + 500 * 100, "{}", budget.used_bytes());
+        }
     }
 
     #[test]
