@@ -72,7 +72,8 @@ impl<'s> Parts<'s> {
                 return Ok(part(from, self.from.clone(), bytes));
             }
             let step = std::mem::replace(next, steps.next()?);
-            bytes += step.map_or(0, |step| step.bytes);
+            // What nodes say is not proven yet.
+            bytes = u64::saturating_add(bytes, step.map_or(0, |step| step.bytes));
         }
         Ok(part(from, None, bytes))
     }

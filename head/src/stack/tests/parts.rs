@@ -99,6 +99,17 @@ fn parts_are_all_keys_and_none_twice_and_about_as_long_as_asked_for() {
     assert!(found.iter().all(|bytes| *bytes < 400_000 + 8 * (256 << 10)), "{found:?}");
 }
 
+/// A run of one leaf, which says of itself what it likes; and another.
+#[test]
+fn lengths_beyond_all_counting_are_damage_and_no_panic() {
+    let step = |n| Step { n, deed: Deed::Insert, manner: Manner::Strict, value: n, bytes: 10 };
+    let mut given = Given::new(&[step(1)], &[vec![step(2)], vec![step(3)]], &[]);
+    let runs = given.base.iter_mut().chain(&mut given.patches);
+    runs.for_each(|run| run.plain_bytes = u64::MAX);
+    let found = in_parts(1000, &given.store, given.stack(&[]));
+    assert!(matches!(found, Err(RunError::Damaged { .. })), "{found:?}");
+}
+
 #[test]
 fn an_error_of_any_part_ends_it_whether_of_the_work_or_of_who_takes_it() {
     let given = tall(2, 2000);
