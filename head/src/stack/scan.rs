@@ -1,7 +1,8 @@
 //! The documents of a whole stack, read part by part on all threads and handed on in order.
 //!
 //! For exports, proofs and whoever else goes through everything. A few parts for each thread are being read while one
-//! is handed on, so memory is bounded whatever the stack. Documents that no patch touches are neither copied nor
+//! is handed on, so memory is bounded whatever the stack: a part that becomes much longer than nodes and patches let
+//! expect is given up, and read again piece by piece when its turn comes. Documents that no patch touches are neither copied nor
 //! looked at but for their key: what is handed on then is a stretch of the base's leaf.
 
 #![warn(clippy::indexing_slicing)]
@@ -23,8 +24,8 @@ const CACHE_BYTES: usize = 64 << 20;
 /// thread can be held.
 const PART_BYTES: u64 = 2 << 20;
 
-/// How much longer a part may be and still be read as a whole. One that is not comes about where many keys begin with
-/// the same kilobyte, which nodes cannot tell apart.
+/// How much longer a part, or its documents, may be and still be read as a whole. One that is not comes about where
+/// many keys begin with the same kilobyte, which nodes cannot tell apart, or where short patches make long documents.
 const HUGE_TIMES: u64 = 16;
 
 /// How many parts are being read, or read and not handed on, for each thread of the pool.
@@ -161,6 +162,7 @@ where
     let mut parts = Parts::open(source, stack, part_bytes)?;
     let mut next = parts.next()?;
     let most_ahead = PARTS_PER_THREAD * rayon::current_num_threads();
+    let most_bytes = part_bytes.saturating_mul(HUGE_TIMES);
     rayon::in_place_scope_fifo(|scope| {
         let mut ahead: VecDeque<Ahead<T, E>> = VecDeque::new();
         loop {
@@ -169,24 +171,28 @@ where
             {
                 next = parts.next()?;
                 let is_only = ahead.is_empty() && next.is_none();
-                if is_only || part.bytes > HUGE_TIMES * part_bytes {
+                if is_only || part.bytes > most_bytes {
                     ahead.push_back(Ahead::Here(part));
                     continue;
                 }
                 let (done, answer) = sync_channel(1);
+                let range = part.range.clone();
                 scope.spawn_fifo(move |_| {
                     // Nobody waits for it any more if another part has failed.
-                    let _ = done.send(read(source, stack, &part.range, work));
+                    let _ = done.send(read(most_bytes, source, stack, &range, work));
                 });
-                ahead.push_back(Ahead::There(answer));
+                ahead.push_back(Ahead::There(part, answer));
             }
             match ahead.pop_front() {
                 None => return Ok(()),
                 Some(Ahead::Here(part)) => read_here(source, stack, &part.range, work, report, each)?,
-                Some(Ahead::There(answer)) => {
+                Some(Ahead::There(part, answer)) => {
                     // Without an answer the part has panicked, and so will the scope.
                     let Some(found) = wait(&answer) else { return Ok(()) };
-                    let Done { misfits, of_work } = found?;
+                    let Some(Done { misfits, of_work }) = found? else {
+                        read_here(source, stack, &part.range, work, report, each)?;
+                        continue;
+                    };
                     misfits.into_iter().for_each(|(key, misfit)| report(&key, misfit));
                     each(of_work)?;
                 }
@@ -199,8 +205,8 @@ where
 enum Ahead<T, E> {
     /// It is read on this thread when its turn comes.
     Here(Part),
-    /// It is being read.
-    There(Receiver<Result<Done<T>, E>>),
+    /// It is being read; none comes if it was given up.
+    There(Part, Receiver<Result<Option<Done<T>>, E>>),
 }
 
 struct Done<T> {
@@ -208,16 +214,21 @@ struct Done<T> {
     of_work: T,
 }
 
+/// Reads a part as a whole; none if it has more bytes of documents than this.
 fn read<T, E: From<RunError>>(
+    most_bytes: u64,
     source: &dyn Source,
     stack: Stack<'_>,
     range: &KeyRange,
     work: &(dyn Fn(Batch) -> Result<T, E> + Sync),
-) -> Result<Done<T>, E> {
+) -> Result<Option<Done<T>>, E> {
     let mut batch = Batch::default();
-    batch.fill(&mut MergeCursor::of_part(source, stack, range), usize::MAX)?;
+    let most_bytes = usize::try_from(most_bytes).unwrap_or(usize::MAX);
+    if batch.fill(&mut MergeCursor::of_part(source, stack, range), most_bytes)? {
+        return Ok(None);
+    }
     let misfits = std::mem::take(&mut batch.misfits);
-    Ok(Done { misfits, of_work: work(batch)? })
+    Ok(Some(Done { misfits, of_work: work(batch)? }))
 }
 
 /// Reads a part on this thread, and hands it on piece by piece.

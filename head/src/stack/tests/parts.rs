@@ -110,6 +110,55 @@ fn lengths_beyond_all_counting_are_damage_and_no_panic() {
     assert!(matches!(found, Err(RunError::Damaged { .. })), "{found:?}");
 }
 
+/// An update of a few bytes that sets a late element of an array fills it up with nulls.
+#[test]
+fn documents_that_short_patches_make_long_are_not_held_all_at_once() {
+    let array = |n: i32| {
+        let mut out = Vec::new();
+        let mut w = DocWriter::new(&mut out);
+        let open = w.begin();
+        w.int32(b"_id", n);
+        let array = w.begin_field(tidemark_base::bson::kind::ARRAY, b"a");
+        w.end(array);
+        w.end(open);
+        out
+    };
+    let mut set = Vec::new();
+    let mut w = DocWriter::new(&mut set);
+    let open = w.begin();
+    let fields = w.begin_field(tidemark_base::bson::kind::OBJECT, b"$set");
+    w.int32(b"a.3000", 1);
+    w.end(fields);
+    w.end(open);
+    let mut given = Given::new(&[], &[], &[]);
+    let arrays: Documents = (0..2000).map(|n| (key_of(n), array(n))).collect();
+    let session = given.store.session(&[]).unwrap();
+    given.base = write_base(&session, &arrays);
+    session.sync().unwrap();
+    drop(session);
+    for (key, document) in &arrays {
+        let id = Doc::new(document).unwrap().first_element().unwrap().unwrap();
+        let action = Action::Update { id, update: Update::Modifiers(Doc::new(&set).unwrap()) };
+        let target = Target { uuid: None, namespace: Namespace::parse("db.c").unwrap() };
+        let change = Change { target, manner: Manner::Strict, action };
+        given.top.insert(key.clone(), Patch::of(&change, &mut Vec::new()).into_owned());
+    }
+    let in_memory = given.top();
+    let stack = given.stack(&in_memory);
+    let expected = in_one_go(&given.store, stack).0;
+    let whole: usize = expected.iter().map(Vec::len).sum();
+    assert!(whole > 32 << 20);
+    let (mut found, mut most) = (Vec::new(), 0);
+    let each = &mut |batch: Batch| {
+        most = most.max(batch.bytes);
+        found.extend(batch.documents().map(<[u8]>::to_vec));
+        Ok(())
+    };
+    scan_by(5000, &given.store, stack, &|batch| Ok::<_, RunError>(batch), &mut |_, _| {}, each).unwrap();
+    assert!(found == expected);
+    assert!(most < 4 << 20, "{most} of {whole}");
+}
+
 #[test]
 fn an_error_of_any_part_ends_it_whether_of_the_work_or_of_who_takes_it() {
     let given = tall(2, 2000);
