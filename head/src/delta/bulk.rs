@@ -6,7 +6,7 @@
 
 use super::record::{self, LENGTHS_BYTES};
 use super::shard::Shard;
-use super::{Delta, Found, Hash, SHARDS, WORTH_THREADS, divergence};
+use super::{Delta, Found, Hash, MOST_SPARE_BYTES, SHARDS, WORTH_THREADS, divergence};
 use crate::divergence::{Divergence, Span, What};
 use crate::key::{self, KeyError};
 use crate::patch::{Misfit, Patch, encode_of};
@@ -198,6 +198,7 @@ impl Delta {
                 bulk.apply(entries, number, shard, &mut found);
                 all.extend(of_piece(piece, found));
             }
+            shard.drop_spare_over(MOST_SPARE_BYTES);
             all
         };
         let found: Vec<_> = if pieces.iter().map(|(_, it)| it.routed.len()).sum::<usize>() < WORTH_THREADS {
@@ -215,6 +216,6 @@ impl Delta {
             Some(((piece, number), divergence))
         });
         let told: Found = told.collect();
-        self.applied(told)
+        Self::applied(told)
     }
 }

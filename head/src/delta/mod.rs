@@ -34,9 +34,8 @@ const SHARDS: usize = 64;
 /// How many operations are worth waking threads for.
 pub(crate) const WORTH_THREADS: usize = 256;
 
-/// How much memory for folding is kept for the next operations, in bytes: enough for a few large documents that
-/// are changed over and over.
-const MOST_SPARE_BYTES: usize = 32 << 20;
+/// How much memory for folding each shard keeps for the next operations, in bytes, once it has done its part.
+const MOST_SPARE_BYTES: usize = 512 << 10;
 
 /// One operation on one document, routed.
 #[derive(Clone, Debug)]
@@ -88,7 +87,7 @@ impl Delta {
         } else {
             work.into_iter().flat_map(|(shard, part)| apply_part(shard, part)).collect()
         };
-        self.applied(found)
+        Self::applied(found)
     }
 
     /// Takes note of operations on a collection.
@@ -97,10 +96,7 @@ impl Delta {
     }
 
     /// What was found, in order.
-    fn applied(&mut self, mut found: Found) -> Vec<Divergence> {
-        if self.shards.iter().map(Shard::spare_bytes).sum::<usize>() > MOST_SPARE_BYTES {
-            self.shards.iter_mut().for_each(Shard::drop_spare);
-        }
+    fn applied(mut found: Found) -> Vec<Divergence> {
         found.sort_by_key(|(number, _)| *number);
         found.into_iter().map(|(_, divergence)| divergence).collect()
     }
@@ -166,6 +162,7 @@ fn apply_part(shard: &mut Shard, operations: Vec<(u32, Hash, Operation<'_>)>) ->
             found.push(((0, number), divergence(at, uuid, namespace, id, what)));
         }
     }
+    shard.drop_spare_over(MOST_SPARE_BYTES);
     found
 }
 

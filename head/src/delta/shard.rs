@@ -30,8 +30,11 @@ impl Shard {
         self.patches.spare_bytes()
     }
 
-    pub(super) fn drop_spare(&mut self) {
-        self.patches.drop_spare();
+    /// Gives back what is kept for folding if it is more than this, in bytes.
+    pub(super) fn drop_spare_over(&mut self, most: usize) {
+        if self.patches.spare_bytes() > most {
+            self.patches.drop_spare();
+        }
     }
 
     /// Applies one operation: a small record. What does not fit is added to `found`.

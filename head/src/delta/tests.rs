@@ -225,6 +225,26 @@ fn updates_of_what_is_not_known_wait_in_order_however_many_they_are() {
     assert!(matches!(patch.then(), Then::Updates(updates) if updates.len() == 5000));
 }
 
+/// Each shard folds one of them.
+#[test]
+fn large_documents_that_change_in_one_batch_are_not_all_held_three_times() {
+    const LEN: usize = 400_000;
+    let step = |id, what| Step { in_b: false, id, what, len: LEN };
+    let mut delta = Delta::new();
+    apply(&mut delta, &parsed(&entries(&(0..60).map(|id| step(id, 0)).collect::<Vec<_>>())), 200, true);
+    let raw = entries(&(0..60).map(|id| step(id, 1)).collect::<Vec<_>>());
+    let entries = parsed(&raw);
+    for in_bulk in [false, true] {
+        let operations = entries.iter().map(operation).collect();
+        let pieces = vec![(entries.as_slice(), bulk(&entries))];
+        let info = allocation_counter::measure(|| {
+            let found = if in_bulk { delta.apply_bulk(pieces) } else { delta.apply(operations) };
+            assert_eq!(found, []);
+        });
+        assert!(info.bytes_max < 16 * LEN as u64, "{} beside {}", info.bytes_max, 60 * LEN);
+    }
+}
+
 #[test]
 fn it_says_how_much_memory_it_takes() {
     let step =
