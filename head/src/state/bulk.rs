@@ -77,16 +77,21 @@ impl State {
         mut pieces: Vec<(&'a [Entry<'a>], Option<Piece>)>,
         waiting: &mut Waiting<'a>,
     ) -> Result<()> {
+        // How many pieces are routed at once: few behind a change that makes what was routed void, until it seems
+        // that there are no more of these.
+        let mut at_once = usize::MAX;
         while !pieces.is_empty() {
             self.settle(waiting);
+            let count = at_once.min(pieces.len());
+            let (now, _) = pieces.split_at_mut(count);
             let route = |(entries, routed): &mut (&'a [Entry<'a>], Option<Piece>)| {
                 routed.take().unwrap_or_else(|| self.route(entries))
             };
-            let is_little = pieces.iter().map(|(entries, _)| entries.len()).sum::<usize>() < WORTH_THREADS;
-            let mut routed: Vec<Piece> = if is_little || pieces.iter().all(|(_, routed)| routed.is_some()) {
-                pieces.iter_mut().map(route).collect()
+            let is_little = now.iter().map(|(entries, _)| entries.len()).sum::<usize>() < WORTH_THREADS;
+            let mut routed: Vec<Piece> = if is_little || now.iter().all(|(_, routed)| routed.is_some()) {
+                now.iter_mut().map(route).collect()
             } else {
-                pieces.par_iter_mut().map(route).collect()
+                now.par_iter_mut().map(route).collect()
             };
             let stopped_in = routed.iter().position(|piece| piece.stopped.is_some());
             if let Some(number) = stopped_in {
@@ -95,7 +100,7 @@ impl State {
             let stopped = routed.last_mut().and_then(|piece| piece.stopped.take());
             let mut in_order = Vec::new();
             let mut bulks = Vec::with_capacity(routed.len());
-            for (piece, (entries, _)) in routed.into_iter().zip(&pieces) {
+            for (piece, (entries, _)) in routed.into_iter().zip(&*now) {
                 self.divergences.extend(piece.divergences);
                 in_order.extend(piece.in_order.into_iter().filter_map(|number| entries.get(number)));
                 bulks.push((*entries, piece.bulk));
@@ -105,11 +110,17 @@ impl State {
             for entry in in_order {
                 self.entry(source, entry, waiting)?;
             }
-            let Some((number, error)) = stopped else { break };
+            let Some((number, error)) = stopped else {
+                pieces.drain(..count);
+                at_once = at_once.saturating_mul(2);
+                continue;
+            };
             if let Some(error) = error {
                 return Err(error);
             }
+            at_once = 1;
             pieces.drain(..stopped_in.unwrap_or_default());
+            pieces.iter_mut().for_each(|(_, routed)| *routed = None);
             if let Some((first, _)) = pieces.first_mut() {
                 let (_, from) = first.split_at(number);
                 if let Some((entry, behind)) = from.split_first() {
@@ -181,5 +192,74 @@ impl State {
             return if is_adopted { Goes::Adopted } else { Goes::Nowhere };
         }
         if self.capped.contains(&uuid) { Goes::InOrder } else { Goes::To(uuid) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::made_up;
+    use std::sync::Arc;
+    use tidemark_base::bson::DocWriter;
+    use tidemark_base::{OpTime, SeededEntropy, Timestamp};
+    use tidemark_blockstore::{MemoryBackend, Store};
+    use tidemark_oplog::catalog::Collection;
+    use tidemark_oplog::filter::Filter;
+
+    fn document(write: impl FnOnce(&mut DocWriter<'_>)) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut w = DocWriter::new(&mut out);
+        let open = w.begin();
+        write(&mut w);
+        w.end(open);
+        out
+    }
+
+    /// An insert in the `n`th of so many collections, by a UUID that nobody knows.
+    fn insert(n: u32, collections: u32) -> Vec<u8> {
+        let id = document(|w| w.int32(b"_id", n.cast_signed()));
+        let [which, ..] = (n % collections).to_le_bytes();
+        document(|w| {
+            w.string(b"op", b"i");
+            w.string(b"ns", format!("app.c{which}").as_bytes());
+            w.binary(b"ui", 4, &[which + 1; 16]);
+            w.raw(3, b"o", &id);
+            w.raw(3, b"o2", &id);
+            w.timestamp(b"ts", Timestamp { secs: 1, ordinal: n + 1 });
+            w.int64(b"t", 1);
+            w.int64(b"v", 2);
+        })
+    }
+
+    #[test]
+    fn what_was_routed_is_not_all_routed_again_for_each_collection_that_takes_its_uuid() {
+        const COLLECTIONS: u32 = 40;
+        let store = Store::new(Arc::new(MemoryBackend::new(&mut SeededEntropy::new(1))));
+        let raw: Vec<_> = (0..20_000).map(|n| insert(n, COLLECTIONS)).collect();
+        let entries: Vec<_> = raw.iter().map(|it| Doc::new(it).unwrap()).collect();
+        let opened = || {
+            let mut state = State::empty(OpTime::NULL, Filter::default());
+            for n in 0..COLLECTIONS {
+                let (database, name) = ("app".to_owned(), format!("c{n}"));
+                let uuid = made_up::uuid_of(&database, &name);
+                let options = document(|_| {});
+                let collection = Collection { database, name, options, indexes: Vec::new() };
+                state.insert_collection(uuid, collection).unwrap();
+            }
+            state
+        };
+        let (mut whole, mut one_by_one) = (opened(), opened());
+        // On one thread, whose memory is counted: a hundred kilobytes for each piece that is routed.
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        let info = pool.install(|| allocation_counter::measure(|| whole.apply(&store, &entries).unwrap()));
+        assert!(info.bytes_total < 60 << 20, "{}", info.bytes_total);
+        for entry in &entries {
+            one_by_one.apply(&store, &[*entry]).unwrap();
+        }
+        let [whole, one_by_one] = [&mut whole, &mut one_by_one].map(|state| {
+            assert_eq!(state.take_divergences().diverged().operations, 0);
+            state.flush(&store.session(&[]).unwrap()).unwrap()
+        });
+        assert_eq!(whole, one_by_one);
     }
 }
