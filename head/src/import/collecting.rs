@@ -60,7 +60,7 @@ impl Collecting {
         };
         if let Below::Open(writer) = &mut self.below {
             writer.push(&batch, late..batch.len())?;
-            writer.let_go();
+            writer.let_go()?;
         }
         if late == batch.len() {
             self.aside.hold(batch);

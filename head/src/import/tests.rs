@@ -50,6 +50,35 @@ fn an_import_keeps_to_its_memory_whatever_the_order_and_the_sizes() {
     }
 }
 
+/// The most memory that an import of many collections, one after the other, held at once, in bytes.
+fn most_bytes_of_many(collections: u32, documents: u64, value_bytes: usize) -> usize {
+    let store = Store::new(Arc::new(MemoryBackend::new(&mut SeededEntropy::new(1))));
+    let mut import = Import::begin(&store, OpTime::NULL, Filter::default(), BUDGET_BYTES).unwrap();
+    for number in 0..collections {
+        let mut uuid = [1; 16];
+        uuid[..4].copy_from_slice(&number.to_be_bytes());
+        let uuid = CollectionUuid::from_bytes(uuid);
+        let (database, name) = ("app".to_owned(), format!("c{number}"));
+        let collection = Collection { database, name, options: vec![5, 0, 0, 0, 0], indexes: Vec::new() };
+        import.collection(uuid, collection).unwrap();
+        for n in 0..documents {
+            let document = document(u64::from(number) * documents + n, true, value_bytes);
+            import.documents(uuid, &[Doc::new(&document).unwrap()]).unwrap();
+        }
+    }
+    import.build(None).unwrap();
+    import.tools.meter.most_bytes()
+}
+
+#[test]
+fn collections_that_are_complete_hold_no_memory_until_the_end() {
+    // Documents after each of which a leaf ends, and others.
+    for (collections, documents, value_bytes) in [(200, 4, 100 << 10), (200, 600, 600)] {
+        let most = most_bytes_of_many(collections, documents, value_bytes);
+        assert!(most <= BUDGET_BYTES, "{collections} of {documents} of {value_bytes} bytes: {most}");
+    }
+}
+
 #[test]
 fn more_than_the_memory_in_random_order_is_put_aside() {
     let ascending = most_bytes(40_000, true, 600);

@@ -72,7 +72,7 @@ fn in_batches(tools: &Arc<Tools>, documents: &Documents, count: usize) -> Option
         let batch = sorted(tools, &some.iter().map(|(k, v)| ((*k).clone(), (*v).clone())).collect());
         writer.push(&batch, 0..batch.len()).unwrap();
         if count > 50 {
-            writer.let_go();
+            writer.let_go().unwrap();
         }
     }
     writer.finish().unwrap()

@@ -183,13 +183,17 @@ impl BaseWriter {
         self.add_unit(Unit::There(child), UNIT_BYTES)
     }
 
-    /// Lets go of batches that the open leaf holds a part of.
-    pub(crate) fn let_go(&mut self) {
-        if matches!(self.open.parts.as_slice(), [] | [Part::Own(_)]) {
-            return;
+    /// Lets go of batches that anything here holds a part of: nothing stays but the open leaf. What else waits would
+    /// stay until more comes, and nobody knows whether any does.
+    ///
+    /// # Errors
+    /// As [`Self::push`].
+    pub(crate) fn let_go(&mut self) -> Result<()> {
+        if !matches!(self.open.parts.as_slice(), [] | [Part::Own(_)]) {
+            let own = self.open.parts.iter().flat_map(|part| part.bytes()).copied().collect();
+            self.open.parts = vec![Part::Own(own)];
         }
-        let own = self.open.parts.iter().flat_map(|part| part.bytes()).copied().collect();
-        self.open.parts = vec![Part::Own(own)];
+        self.hand_out()
     }
 
     fn check_order(&self, key: &[u8]) -> Result<()> {
