@@ -58,7 +58,9 @@ pub(crate) fn choose(segments: &[Segment]) -> Vec<Range<usize>> {
     // Small groups are better unless larger ones gain a quarter more for what they cost: the stretches of a stack
     // then come to be of different ages, and the next time there are worse ones among them.
     let better = |best: Choice, next: Choice| {
-        if 4 * next.gained * best.written > 5 * best.gained * next.written { next } else { best }
+        let (next_worth, best_worth) =
+            (next.gained.saturating_mul(best.written), best.gained.saturating_mul(next.written));
+        if next_worth.saturating_mul(4) > best_worth.saturating_mul(5) { next } else { best }
     };
     choices.reduce(better).map_or_else(Vec::new, |best| best.segments)
 }
@@ -74,7 +76,8 @@ fn worst(segments: &[Segment], size: usize, needed: u128) -> Choice {
             compacted: some.iter().map(|it| u128::from(it.compacted_bytes)).sum(),
         });
     }
-    groups.sort_by(|a, b| (b.over * (a.compacted + 1)).cmp(&(a.over * (b.compacted + 1))));
+    let worth = |of: &Group, beside: &Group| of.over.saturating_mul(beside.compacted + 1);
+    groups.sort_by(|a, b| worth(b, a).cmp(&worth(a, b)));
     let mut gained = 0;
     let mut chosen = Vec::new();
     for group in groups {
@@ -135,6 +138,12 @@ mod tests {
     fn no_more_is_folded_than_it_takes() {
         let found = choose(&[segment(1000, 400), segment(1000, 240), segment(1000, 390)]);
         assert_eq!(found, [0..1]);
+    }
+
+    #[test]
+    fn sizes_that_cannot_be_are_no_panic() {
+        let huge = Segment { stack_bytes: u64::MAX, compacted_bytes: u64::MAX / 2, cut_bytes: u64::MAX };
+        assert_eq!(choose(&[huge; 64]).first().map(|range| range.start), Some(0));
     }
 
     #[test]
