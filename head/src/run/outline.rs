@@ -80,6 +80,8 @@ impl Outline {
             let ids: Vec<BlockId> = some.iter().map(|part| part.block).collect();
             for (part, block) in some.iter().zip(source.read(&ids)) {
                 let index = require_index(self.kind, self.level, part.block, &block?)?;
+                let said = Amount::of(part.items, part.plain_bytes);
+                said.check(index.amount).map_err(|problem| problem.of(part.block))?;
                 for (i, Child { id, separator, amount }) in index.children.into_iter().enumerate() {
                     let from = if i == 0 { part.from.clone() } else { separator };
                     parts.push(Part::new(from, id, amount));

@@ -1,5 +1,6 @@
 //! Blocks that are what somebody wrote, and no sound part of a run: an error, or items in order; never a panic.
 
+use super::index::{Amount, Child};
 use super::*;
 use tidemark_blockstore::{Block, BlockRef, encode_node};
 
@@ -225,4 +226,33 @@ fn of_a_large_item_with_pieces_that_are_far_too_long_few_are_read() {
     assert!(matches!(error, RunError::Damaged { problem: Problem::Count { .. }, .. }), "{error}");
     let most = *noted.1.lock().unwrap();
     assert!(most <= 5 * (4 << 20), "{most} bytes were read at once");
+}
+
+/// A run of this kind whose two lowest nodes say that as much lies below them as can be counted, and the top that
+/// it is less.
+fn with_lying_nodes(session: &Session, kind: RunKind) -> Run {
+    let leaf = |n: u8| BlockId::of(BlockKind::Leaf, &[n]);
+    let child = |id, n: u8, plain_bytes| {
+        let separator = if n == 0 { Vec::new() } else { vec![n] };
+        Child { id, separator, amount: Amount::of(1 << 60, plain_bytes) }
+    };
+    let put = |plain: Vec<u8>| session.put(&[BlockRef::node(&plain)]).unwrap().remove(0);
+    let nodes = [0_u8, 4].map(|n| {
+        let children = [n, n + 2].map(|n| child(leaf(n), n, u64::MAX / 2));
+        (n, put(index::encode(kind, 1, &children).unwrap()))
+    });
+    let children = nodes.map(|(n, id)| child(id, n, 1 << 40));
+    let top = put(index::encode(kind, 2, &children).unwrap());
+    Run { kind, top, items: 1 << 61, plain_bytes: 1 << 41, first: None, last: None }
+}
+
+#[test]
+fn planning_a_compaction_finds_nodes_that_contradict_those_above() {
+    let store = store();
+    let session = store.session(&[]).unwrap();
+    for kind in [RunKind::Base, RunKind::Patch] {
+        let run = with_lying_nodes(&session, kind);
+        let outline = Outline::read(&session, &run, 128);
+        assert!(matches!(outline, Err(RunError::Damaged { .. })), "{outline:?}");
+    }
 }
