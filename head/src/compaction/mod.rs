@@ -1,10 +1,10 @@
 //! Compaction: which stretches of which collections are folded into their bases.
 //!
-//! Deciding ([`plan`]) is pure: statistics of a stack in, stretches of keys out. What it is about: reading a
+//! Deciding (`plan`) is pure: statistics of a stack in, stretches of keys out. What it is about: reading a
 //! stack costs at most so much more than reading the same documents in a base alone, and keeping it so costs few
 //! writes. The worst stretches are folded first, and no more of them than it takes; so hot ones are folded often
 //! and cold ones are left alone, and where changes are spread evenly the work is spread over time. Statistics
-//! ([`segments`]) come from the index nodes of runs and the stored lengths of some of their leaves ([`measure`]).
+//! (`segments`) come from the index nodes of runs and the stored lengths of some of their leaves (`measure`).
 //! Doing it is the state's (`state/compact.rs`), when it is worth doing the caller's.
 
 mod measure;

@@ -2,7 +2,7 @@
 //!
 //! Everything that reads documents goes through a [`MergeCursor`]: exports, lookups, compaction. It composes
 //! patches of one document from old to new and folds them into the base document, and tells what did not fit.
-//! Who goes through all documents has it done part by part on all threads ([`scan()`]).
+//! Who goes through all documents has it done part by part on all threads (`scan`).
 //! A [`PatchCursor`] composes patch runs alone, without reading the base, so that runs can be merged with each
 //! other. Nothing here knows of collections or roots: the catalog says which runs make a stack.
 
