@@ -60,6 +60,10 @@ fn above(session: &Session, low: &Run, high: &Run, separator: &[u8]) -> Made<Run
         body.push(u8::try_from(run.items)?);
         let [seven, more] = [run.plain_bytes % 128, run.plain_bytes / 128];
         body.extend([u8::try_from(seven + 128)?, u8::try_from(more)?]);
+        if run.kind == RunKind::Patch {
+            // How many leave nothing, and the bytes of those that are new: as few as can be.
+            body.extend([0, 0]);
+        }
     }
     let top = session.put(&[BlockRef::node(&encode_node(&[low.top, high.top], &body)?)])?;
     let top = *top.first().ok_or("one was put")?;
