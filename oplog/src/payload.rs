@@ -51,6 +51,19 @@ impl Codec {
     }
 }
 
+/// Bytes of a header that mean nothing yet, and must be zero.
+pub(crate) fn reserved(reader: &mut Reader<'_>, zeros: &[u8]) -> Result<(), CodecError> {
+    match reader.bytes("reserved bytes", zeros.len())? {
+        found if found == zeros => Ok(()),
+        _ => Err(reader.error("reserved bytes", CodecProblem::Unknown { value: 1 })),
+    }
+}
+
+/// A length that was held against a limit far below 4 GiB.
+pub(crate) fn narrow(len: usize) -> u32 {
+    u32::try_from(len).expect("it was held against a limit far below 4 GiB")
+}
+
 /// Compresses, with memory that is used again.
 pub(crate) struct Packer {
     compressor: Compressor<'static>,

@@ -6,7 +6,7 @@
 #![warn(clippy::indexing_slicing)]
 
 use super::error::BatchError;
-use crate::payload::Codec;
+use crate::payload::{Codec, narrow, reserved};
 use std::fmt;
 use tidemark_base::CollectionUuid;
 use tidemark_base::codec::{CodecError, CodecProblem, Put, Reader};
@@ -163,15 +163,4 @@ impl BatchHeader {
         }
         Ok(())
     }
-}
-
-fn reserved(reader: &mut Reader<'_>, zeros: &[u8]) -> Result<(), CodecError> {
-    match reader.bytes("reserved bytes", zeros.len())? {
-        found if found == zeros => Ok(()),
-        _ => Err(reader.error("reserved bytes", CodecProblem::Unknown { value: 1 })),
-    }
-}
-
-fn narrow(value: usize) -> u32 {
-    u32::try_from(value).expect("sync slices have limits far below 4 GiB")
 }

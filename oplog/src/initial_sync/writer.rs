@@ -7,7 +7,7 @@
 
 use super::error::BatchError;
 use super::header::{BatchHeader, BatchId, HEADER_LEN};
-use crate::payload::Packer;
+use crate::payload::{Packer, narrow};
 use tidemark_base::bson::Doc;
 use tidemark_base::limits::{MAX_SLICE_ENTRIES, MAX_SLICE_PLAIN_BYTES};
 use xxhash_rust::xxh3::xxh3_64;
@@ -84,7 +84,6 @@ impl BatchWriter {
         if self.is_empty() {
             return None;
         }
-        let narrow = |len: usize| u32::try_from(len).expect("push keeps to MAX_SLICE_PLAIN_BYTES");
         let (codec, payload) = self.packer.pack(&self.plain);
         let mut header = BatchHeader {
             id: self.next,

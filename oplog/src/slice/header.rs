@@ -9,7 +9,7 @@
 
 use super::error::SliceError;
 use super::link::{Digest, Link};
-use crate::payload::Codec;
+use crate::payload::{Codec, narrow, reserved};
 use tidemark_base::codec::{CodecError, CodecProblem, Put, Reader};
 use tidemark_base::limits::{MAX_SLICE_ENTRIES, MAX_SLICE_PLAIN_BYTES};
 use tidemark_base::{OpTime, Timestamp};
@@ -163,15 +163,4 @@ pub(crate) fn follows(at: OpTime, before: OpTime) -> bool {
 
 fn position(reader: &mut Reader<'_>) -> Result<OpTime, CodecError> {
     Ok(OpTime { ts: Timestamp::from_u64(reader.u64("timestamp")?), term: reader.i64("term")? })
-}
-
-fn reserved(reader: &mut Reader<'_>, zeros: &[u8]) -> Result<(), CodecError> {
-    match reader.bytes("reserved bytes", zeros.len())? {
-        found if found == zeros => Ok(()),
-        _ => Err(reader.error("reserved bytes", CodecProblem::Unknown { value: 1 })),
-    }
-}
-
-fn narrow(value: usize) -> u32 {
-    u32::try_from(value).expect("slices have limits far below 4 GiB")
 }

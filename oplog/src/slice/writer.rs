@@ -10,7 +10,7 @@ use super::error::SliceError;
 use super::header::{HEADER_LEN, Header, follows};
 use super::link::{Digest, Link};
 use super::optime::optime;
-use crate::payload::Packer;
+use crate::payload::{Packer, narrow};
 use tidemark_base::OpTime;
 use tidemark_base::bson::Doc;
 use tidemark_base::limits::{MAX_SLICE_ENTRIES, MAX_SLICE_PLAIN_BYTES};
@@ -121,7 +121,6 @@ impl SliceWriter {
     /// Makes a slice of what was collected; the next one follows it. `None` if there is nothing.
     pub fn finish(&mut self) -> Option<Slice> {
         let first = self.first?;
-        let narrow = |len: usize| u32::try_from(len).expect("push keeps to MAX_SLICE_PLAIN_BYTES");
         let (codec, payload) = self.packer.pack(&self.plain);
         let mut header = Header {
             previous: self.previous,
