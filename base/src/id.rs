@@ -3,6 +3,7 @@
 //! An id is made from an [`Entropy`] given by the caller, or read from somewhere; it carries no meaning.
 
 use crate::entropy::Entropy;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
@@ -30,8 +31,23 @@ pub(crate) fn parse_hex<const N: usize>(what: &'static str, text: &str) -> Resul
 macro_rules! uuid_type {
     ($(#[$doc:meta])* $name:ident, $what:literal) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(into = "String", try_from = "String")]
         pub struct $name([u8; 16]);
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.to_string()
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = ParseIdError;
+
+            fn try_from(text: String) -> Result<Self, ParseIdError> {
+                text.parse()
+            }
+        }
 
         impl $name {
             /// A new random (version 4) uuid from the given source.

@@ -1,4 +1,5 @@
-//! The words every part of Tidemark shares: ids, optimes, block names, codecs, raw BSON, limits, clock, error kinds.
+//! The words every part of Tidemark shares: ids, optimes, block names, codecs, raw BSON, limits, clock, error kinds, and the
+//! agents' messages.
 //!
 //! Used by every crate; uses none of ours and does no I/O. The three things a program can take from its
 //! surroundings without being given them — time, randomness, threads — have their one door here
@@ -9,6 +10,7 @@ pub mod clock;
 pub mod codec;
 pub mod entropy;
 pub mod limits;
+pub mod protocol;
 pub mod threads;
 
 mod error;

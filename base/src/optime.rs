@@ -4,11 +4,13 @@
 //! not dense, so a gap in them means nothing. Two histories (before and after a rollback) can hold the same
 //! timestamp under different terms; that is why [`OpTime`] has equality but, on purpose, no order.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
 /// A BSON timestamp: seconds since 1970 and an ordinal within the second.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Timestamp {
     /// Seconds since 1970-01-01 UTC, by the cluster clock of the replica set.
     pub secs: u32,
@@ -65,8 +67,23 @@ impl FromStr for Timestamp {
     }
 }
 
+impl From<Timestamp> for String {
+    fn from(ts: Timestamp) -> Self {
+        ts.to_string()
+    }
+}
+
+impl TryFrom<String> for Timestamp {
+    type Error = ParseTimestampError;
+
+    fn try_from(text: String) -> Result<Self, ParseTimestampError> {
+        text.parse()
+    }
+}
+
 /// The full position of an oplog entry: its timestamp, and the election term it was written in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct OpTime {
     /// The entry's `ts`.
     pub ts: Timestamp,

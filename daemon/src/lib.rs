@@ -1,0 +1,1 @@
+//! The daemon: builds heads, applies the oplog, takes snapshots, lets them go, prepares restores.
