@@ -9,7 +9,9 @@ use tidemark_blockstore::fault::{Fault, FaultAt, FaultBackend};
 use tidemark_blockstore::{Depth, GcOptions, MemoryBackend, Quiet, Session, Store};
 use tidemark_oplog::catalog::Collection;
 use tidemark_oplog::initial_sync::{Batch, BatchId, BatchWriter};
+use tidemark_oplog::slice::Link;
 use tidemark_oplog::store::initial_sync::{Kept, Resume, SyncStore, SyncStoreError};
+use tidemark_oplog::store::{ChainNumber, SliceStore, Tip};
 
 const PREFIX: &str = "g/local/h/rs0";
 const A: CollectionUuid = CollectionUuid::from_bytes([1; 16]);
@@ -195,6 +197,71 @@ fn of_two_who_send_the_same_scan_each_batch_is_kept_once() {
     let (a, b) = (sender("a"), sender("b"));
     assert_eq!(a.join().unwrap() + b.join().unwrap(), BATCHES);
     assert_eq!(kept(&syncs, 1, A), (0..BATCHES).map(|n| (1, n)).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_copy_and_its_oplog_begin_together_and_once() {
+    let store = Store::new(memory());
+    let (session, syncs) = (store.session(&[]).unwrap(), SyncStore::new(&store, PREFIX));
+    let slices = SliceStore::new(&store, PREFIX);
+    let begin = |last, secs| syncs.begin_with_log(&session, &slices, last, at(secs));
+    let tip = |chain, secs| {
+        let link = Link::genesis(at(secs));
+        Tip { chain: ChainNumber(chain), start: link, link }
+    };
+    for _ in 0..2 {
+        let (state, began) = begin(None, 5).unwrap();
+        assert_eq!((state.number, state.begin, began), (1, at(5), tip(1, 5)));
+    }
+    let error = begin(None, 7).unwrap_err();
+    assert!(matches!(error, SyncStoreError::OtherSync { asked: 1, .. }), "{error}");
+    assert_eq!(slices.tip().unwrap(), Some(tip(1, 5)), "who lost begins no chain either");
+    for _ in 0..2 {
+        assert_eq!(begin(Some(1), 9).unwrap().1, tip(2, 9));
+    }
+    assert_eq!(syncs.state().unwrap().unwrap().number, 2);
+    assert!(matches!(begin(Some(1), 8), Err(SyncStoreError::OtherSync { asked: 2, .. })));
+}
+
+#[test]
+fn whatever_call_fails_a_copy_never_begins_without_its_oplog() {
+    for fault in [Fault::Fail, Fault::FailAfter, Fault::Tear] {
+        for call in 1.. {
+            let backend = memory();
+            let at_call = FaultAt { call, fault, and_all_later: false };
+            let faulty = Arc::new(FaultBackend::new(backend.clone(), at_call));
+            let store = Store::new(faulty.clone());
+            let (syncs, slices) = (SyncStore::new(&store, PREFIX), SliceStore::new(&store, PREFIX));
+            let mut session = None;
+            for (last, secs) in [(None, 5), (Some(1), 9)] {
+                insists(&store, &mut session, |it| {
+                    let begun = syncs.begin_with_log(it, &slices, last, at(secs));
+                    let tip = slices.tip().ok().flatten();
+                    // Whatever came of it, both are where the same copy begins.
+                    assert_eq!(syncs.state().ok().flatten().map(|it| it.begin), tip.map(|it| it.start.at));
+                    begun
+                });
+            }
+            drop(session);
+            backend.crash();
+            let store = Store::new(backend);
+            let (syncs, slices) = (SyncStore::new(&store, PREFIX), SliceStore::new(&store, PREFIX));
+            assert_eq!(syncs.state().unwrap().map(|it| (it.number, it.begin)), Some((2, at(9))));
+            assert_eq!(slices.tip().unwrap().map(|it| (it.chain.0, it.start.at)), Some((2, at(9))));
+            if faulty.calls() < call {
+                assert!(call > 3, "{call}");
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn one_collection_is_found_as_in_the_list() {
+    let Place { syncs, .. } = place();
+    let (progress, described) = syncs.collection(1, A).unwrap().unwrap();
+    assert_eq!(syncs.collections(1).unwrap(), [(A, progress, described)]);
+    assert_eq!(syncs.collection(1, B).unwrap(), None);
 }
 
 /// A sender that opens a new session after a failure and sends again.

@@ -16,9 +16,7 @@ impl SliceStore {
         if let Some(tip) = self.tip()? {
             return if tip.start == at { Ok(tip) } else { Err(StoreError::OtherChain(Box::new(tip))) };
         }
-        // There are slices if somebody has removed the tip: their chains' numbers are used up.
-        let last = self.list(&self.names.slices())?.last().map_or(ChainNumber(0), |(stored, _)| stored.chain);
-        self.set_tip(session, last, at, Expect::Absent)
+        self.set_tip(session, self.last_chain()?, at, Expect::Absent)
     }
 
     /// Begins a new chain after `at`, behind `from`, which is the present one as the caller knows it; its
@@ -34,6 +32,24 @@ impl SliceStore {
             return if done { Ok(tip) } else { Err(StoreError::OtherChain(Box::new(tip))) };
         }
         self.set_tip(session, from.chain, at, Expect::Version(version))
+    }
+
+    /// The beginning of a chain after `at`, behind whatever is there now, and the change that makes it so: for a publish
+    /// together with others.
+    pub(super) fn beginning(&self, at: Link) -> Result<(Tip, RefChange)> {
+        let (last, expect) = match self.versioned_tip()? {
+            Some((tip, version)) => (tip.chain, Expect::Version(version)),
+            None => (self.last_chain()?, Expect::Absent),
+        };
+        let tip = Tip { chain: last.next(), start: at, link: at };
+        let set = Some(NewRef { roots: Vec::new(), value: tip.encode() });
+        Ok((tip, RefChange { name: self.names.tip(), expect, set }))
+    }
+
+    /// The last chain that slices are left of, where there is no tip: there are some if somebody has removed the tip,
+    /// and then their chains' numbers are used up.
+    fn last_chain(&self) -> Result<ChainNumber> {
+        Ok(self.list(&self.names.slices())?.last().map_or(ChainNumber(0), |(stored, _)| stored.chain))
     }
 
     /// Sets the tip to the beginning of the chain after number `last`.

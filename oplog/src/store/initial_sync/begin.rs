@@ -2,6 +2,8 @@
 
 use super::refs::{Names, SyncState};
 use super::{ATTEMPTS, Result, SyncStore, SyncStoreError};
+use crate::slice::Link;
+use crate::store::{SliceStore, Tip};
 use tidemark_base::limits::MAX_PUBLISH_CHANGES;
 use tidemark_base::{OpTime, Timestamp};
 use tidemark_blockstore::{Error, Expect, NewRef, RefChange, Session};
@@ -15,22 +17,53 @@ impl SyncStore {
     /// [`SyncStoreError::OtherSync`] if another one was begun meanwhile; failures of the store, after which the
     /// caller opens a new session and asks again.
     pub fn begin(&self, session: &Session, last: Option<u32>, at: OpTime) -> Result<SyncState> {
-        let next = last.map_or(Some(1), |last| last.checked_add(1));
-        let next = next.expect("nobody begins four thousand million syncs");
-        let state = SyncState { number: next, begin: at, until: None };
+        let state = after(last, at);
         for _ in 0..ATTEMPTS {
-            let expect = match self.versioned_state()? {
-                Some((found, _)) if found == state => return Ok(state),
-                Some((found, version)) if Some(found.number) == last => Expect::Version(version),
-                Some((found, _)) => return Err(SyncStoreError::OtherSync { asked: next, found }),
-                None if last.is_none() => Expect::Absent,
-                None => return Err(SyncStoreError::NoSync { prefix: self.names.prefix.clone() }),
-            };
+            let Some(expect) = self.to_begin(last, state)? else { return Ok(state) };
             if publish(session, &[self.state_change(state, expect)])? {
                 return Ok(state);
             }
         }
         Err(self.contended())
+    }
+
+    /// Begins a sync as [`Self::begin`] does, and in the same publish the chain of oplog that goes with it, after the
+    /// same position: there is never a copy whose oplog begins elsewhere. Asking again for the same begins nothing, and
+    /// is answered with the tip as it is now.
+    ///
+    /// # Errors
+    /// As [`Self::begin`]; [`SyncStoreError::Log`] if the tip is damaged.
+    pub fn begin_with_log(
+        &self,
+        session: &Session,
+        slices: &SliceStore,
+        last: Option<u32>,
+        at: OpTime,
+    ) -> Result<(SyncState, Tip)> {
+        let state = after(last, at);
+        for _ in 0..ATTEMPTS {
+            let Some(expect) = self.to_begin(last, state)? else {
+                // Begun by one publish, so there is a tip, unless somebody has removed it.
+                let tip = slices.tip()?;
+                return tip.map(|tip| (state, tip)).ok_or_else(|| self.contended());
+            };
+            let (tip, moved) = slices.beginning(Link::genesis(at))?;
+            if publish(session, &[self.state_change(state, expect), moved])? {
+                return Ok((state, tip));
+            }
+        }
+        Err(self.contended())
+    }
+
+    /// What must be there for `state` to begin behind `last`; none if it has begun.
+    fn to_begin(&self, last: Option<u32>, state: SyncState) -> Result<Option<Expect>> {
+        match self.versioned_state()? {
+            Some((found, _)) if found == state => Ok(None),
+            Some((found, version)) if Some(found.number) == last => Ok(Some(Expect::Version(version))),
+            Some((found, _)) => Err(SyncStoreError::OtherSync { asked: state.number, found }),
+            None if last.is_none() => Ok(Some(Expect::Absent)),
+            None => Err(SyncStoreError::NoSync { prefix: self.names.prefix.clone() }),
+        }
     }
 
     /// Ends a sync: every collection is copied, and none of the copies has seen an entry behind `until`. Durable when
@@ -85,6 +118,12 @@ impl SyncStore {
         }
         Ok(gone)
     }
+}
+
+/// A sync that begins behind `last`.
+fn after(last: Option<u32>, begin: OpTime) -> SyncState {
+    let number = last.map_or(Some(1), |last| last.checked_add(1));
+    SyncState { number: number.expect("nobody begins four thousand million syncs"), begin, until: None }
 }
 
 /// All changes or none; whether it was all, or somebody else was faster. A publish syncs what its session put before

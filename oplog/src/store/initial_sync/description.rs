@@ -33,8 +33,12 @@ pub(super) fn encode(collection: &Collection) -> Result<Vec<u8>, CodecError> {
     Ok(out)
 }
 
-/// Reads a description, from wherever it comes.
-pub(super) fn decode(bytes: &[u8]) -> Result<Collection, CodecError> {
+/// Reads a description, from wherever it comes. Names are texts here: whether a server could have them is for
+/// [`crate::names`] to say.
+///
+/// # Errors
+/// If it is not sound BSON, lacks a field, or is over a limit.
+pub fn decode(bytes: &[u8]) -> Result<Collection, CodecError> {
     let description = Doc::new(bytes)?;
     check(description)?;
     let field = |name: &'static str| {

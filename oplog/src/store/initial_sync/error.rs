@@ -2,7 +2,7 @@
 
 use super::refs::SyncState;
 use crate::initial_sync::{BatchError, BatchId};
-use crate::store::RefProblem;
+use crate::store::{RefProblem, StoreError};
 use tidemark_base::codec::CodecError;
 use tidemark_base::{CollectionUuid, ErrorKind};
 use tidemark_blockstore::Error;
@@ -103,6 +103,9 @@ pub enum SyncStoreError {
         /// What is wrong.
         problem: RefProblem,
     },
+    /// The oplog that goes with it cannot be begun.
+    #[error(transparent)]
+    Log(Box<StoreError>),
     /// Others were faster, again and again.
     #[error("the initial sync under '{prefix}' is being changed by several at once; try again")]
     Contended {
@@ -117,6 +120,12 @@ pub enum SyncStoreError {
 impl From<Error> for SyncStoreError {
     fn from(error: Error) -> Self {
         Self::Blocks(Box::new(error))
+    }
+}
+
+impl From<StoreError> for SyncStoreError {
+    fn from(error: StoreError) -> Self {
+        Self::Log(Box::new(error))
     }
 }
 
@@ -139,6 +148,7 @@ impl SyncStoreError {
                 ErrorKind::Corrupt
             }
             Self::Contended { .. } => ErrorKind::Retry,
+            Self::Log(error) => error.kind(),
             Self::Blocks(error) => error.kind(),
         }
     }

@@ -17,6 +17,7 @@ mod progress;
 mod refs;
 
 pub use append::Kept;
+pub use description::decode as read_description;
 pub use error::SyncStoreError;
 pub use progress::{Progress, Resume};
 pub use refs::{StoredBatch, SyncState};
@@ -62,12 +63,25 @@ impl SyncStore {
     pub fn collections(&self, sync: u32) -> Result<Vec<(CollectionUuid, Progress, Collection)>> {
         let found = self.list_progress(sync)?;
         let read = found.into_iter().map(|(uuid, kept)| {
-            let block = self.store.get_one(kept.description)?;
-            let description = description::decode(block.bytes());
-            let described = description.map_err(|problem| SyncStoreError::Description { uuid, problem })?;
+            let described = self.described(uuid, &kept)?;
             Ok((uuid, kept.progress, described))
         });
         read.collect()
+    }
+
+    /// One collection of a sync, if it is part of it: how far it is, and what it is.
+    ///
+    /// # Errors
+    /// As [`Self::collections`].
+    pub fn collection(&self, sync: u32, uuid: CollectionUuid) -> Result<Option<(Progress, Collection)>> {
+        let Some(kept) = self.progress_of(sync, uuid)? else { return Ok(None) };
+        let described = self.described(uuid, &kept)?;
+        Ok(Some((kept.progress, described)))
+    }
+
+    fn described(&self, uuid: CollectionUuid, kept: &progress::Kept) -> Result<Collection> {
+        let block = self.store.get_one(kept.description)?;
+        description::decode(block.bytes()).map_err(|problem| SyncStoreError::Description { uuid, problem })
     }
 
     /// The batches of a collection, in the order in which their documents count: the last copy wins.
