@@ -19,8 +19,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
-/// How long the headers of a request may take.
-const HEADER_TIME: Duration = Duration::from_secs(20);
+/// How long the headers of a request may take. Tests do not wait so long.
+const HEADER_TIME: Duration = if cfg!(test) { Duration::from_millis(300) } else { Duration::from_secs(20) };
 /// How long a TLS handshake may take.
 const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
 /// Most connections to one listener.
@@ -109,3 +109,6 @@ impl Serving {
         done.map_err(|source| Error::Listen { address: self.address, source })
     }
 }
+
+#[cfg(test)]
+mod tests;

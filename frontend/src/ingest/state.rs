@@ -19,7 +19,14 @@ use tidemark_oplog::store::{SliceStore, StoreError, Stored, Tip as StoredTip};
 
 /// `GET /agent/v1/sets/{set}`
 pub(crate) async fn state(State(ingest): State<Ingest>, of: OfSet) -> Result<Json<SetState>> {
-    ingest.run(move |_, parts| set_state(parts, of).map(Json)).await
+    // The last slice is read for the hash of its entry.
+    let room = ingest.inner.room.to_unpack().await?;
+    ingest
+        .run(move |_, parts| {
+            let _room = room;
+            set_state(parts, of).map(Json)
+        })
+        .await
 }
 
 /// Where a set stands.

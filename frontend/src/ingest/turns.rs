@@ -78,7 +78,12 @@ fn common_slice(place: &Place, tip: &StoredTip, common: &End) -> Result<Stored> 
     if common.at.ts > tip.link.at.ts {
         return Err(wrong("the common point lies behind the end of the oplog"));
     }
-    let line = place.slices.line(tip, Some(before(common.at.ts)), common.at.ts)?;
+    let line = match place.slices.line(tip, Some(before(common.at.ts)), common.at.ts) {
+        Err(StoreError::NotCovered { .. }) => {
+            return Err(wrong("the oplog here does not reach back to the common point"));
+        }
+        line => line?,
+    };
     let slice = line.last().filter(|it| it.header.last == common.at);
     let slice = *slice.ok_or_else(|| wrong("no slice ends at the common point: ask for ends"))?;
     let entry = hash_of_last(&place.slices, &slice, &mut Vec::new())?;
@@ -118,8 +123,10 @@ pub(crate) async fn lost(
     body: Body,
 ) -> Result<Json<SetState>> {
     let request: LostRequest = ingest.inner.room.read_json(&headers, body).await?;
+    let room = ingest.inner.room.to_unpack().await?;
     ingest
         .run(move |_, parts| {
+            let _room = room;
             let place = Place::running(parts, of)?;
             let tip = place.slices.tip()?;
             // A chain that is no longer the present one is lost already.
