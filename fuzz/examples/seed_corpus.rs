@@ -13,6 +13,8 @@ mod head;
 mod roots;
 #[path = "seed_corpus/runs.rs"]
 mod runs;
+#[path = "seed_corpus/sent.rs"]
+mod sent;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
@@ -47,7 +49,8 @@ fn main() -> Done {
     roots::keep_roots(here)?;
     runs::keep_runs(here)?;
     dumps::keep_archives(here)?;
-    dumps::keep_metadata(here)
+    dumps::keep_metadata(here)?;
+    sent::keep_sent(here)
 }
 
 /// One record of each kind, codec and emptiness, and the plain bytes of nodes.

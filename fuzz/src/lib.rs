@@ -8,6 +8,7 @@
 mod diff;
 mod dump;
 mod entry;
+mod ingest;
 mod key;
 mod log;
 mod pack;
@@ -20,6 +21,7 @@ mod slice;
 pub use diff::diff;
 pub use dump::{archive, metadata};
 pub use entry::entry;
+pub use ingest::ingest;
 pub use key::key;
 pub use log::refs_log;
 pub use pack::{pack_scan, record};
@@ -38,12 +40,13 @@ use tidemark_blockstore::{Node, Superblock, encode_node};
 pub type Target = fn(&[u8]) -> bool;
 
 /// All targets, by name; `fuzz_targets/` has a file and `corpus/` a folder for each.
-pub const TARGETS: [(&str, Target); 19] = [
+pub const TARGETS: [(&str, Target); 20] = [
     ("archive", archive),
     ("catalog_record", catalog_record),
     ("chain", chain),
     ("diff", diff),
     ("entry", entry),
+    ("ingest", ingest),
     ("key", key),
     ("metadata", metadata),
     ("node", node),

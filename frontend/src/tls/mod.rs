@@ -54,7 +54,7 @@ pub struct Tls {
 }
 
 enum Maker {
-    OwnCa { authority: Authority, names: Vec<String> },
+    OwnCa { authority: Box<Authority>, names: Vec<String> },
     Files { certificates: PathBuf, key: PathBuf },
 }
 
@@ -74,7 +74,7 @@ impl Tls {
     pub fn open(source: Source, clock: &dyn Clock) -> Result<Self> {
         let maker = match source {
             Source::OwnCa { folder, names } => {
-                Maker::OwnCa { authority: Authority::open(&folder, clock.now())?, names }
+                Maker::OwnCa { authority: Box::new(Authority::open(&folder, clock.now())?), names }
             }
             Source::Files { certificates, key } => Maker::Files { certificates, key },
         };
