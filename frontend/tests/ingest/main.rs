@@ -6,6 +6,7 @@ mod conf;
 mod copies;
 mod crashes;
 mod hostile;
+mod install;
 mod make;
 mod metrics;
 mod secrets;
