@@ -65,9 +65,6 @@ impl Room {
             }
             bytes.extend_from_slice(&data);
         }
-        if told.is_some_and(|len| len != bytes.len()) {
-            return Err(Refused::invalid("the body was cut short"));
-        }
         Ok(Held { bytes, _room: room })
     }
 

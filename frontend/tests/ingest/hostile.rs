@@ -121,9 +121,13 @@ async fn more_than_may_come_is_refused_while_it_comes() {
     let request =
         Request::post("/agent/v1/conf").header(header::AUTHORIZATION, format!("Bearer {}", world.key));
     let (mut open, body) = pipe();
-    let sends = async {
-        // Without a length; refused long before the end, so the pipe breaks.
-        while open.write_all(&[b' '; 64 << 10]).await.is_ok() {}
+    let sends = async move {
+        // Without a length; refused before the end, so the pipe breaks.
+        for _ in 0..64 {
+            if open.write_all(&[b' '; 64 << 10]).await.is_err() {
+                return;
+            }
+        }
     };
     let (answer, ()) = tokio::join!(world.send(request.body(body).unwrap()), sends);
     assert_eq!((answer.refusal().0, answer.refusal().1.code), (413, Code::TooLarge));
