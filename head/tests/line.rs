@@ -196,7 +196,10 @@ fn a_new_copy_takes_the_place_of_the_old_and_leaves_its_snapshots() {
     assert_eq!(ids(&Fork::of_snapshot(&store, &name(), taken).unwrap()), [7, 20_032].into());
     assert_eq!(ids(&Fork::at(&store, &name(), ts(32)).unwrap()), [7, 20_032].into());
     assert!(!snapshot::get(&store, &name(), before).unwrap().is_dead_branch);
-    assert!(snapshot::get(&store, &name(), behind).unwrap().is_dead_branch, "of a state that the source left");
+    assert!(
+        snapshot::get(&store, &name(), behind).unwrap().is_dead_branch,
+        "of a state that the source left"
+    );
     // The new line never leads back into the old one.
     fork(&store, 30);
     append(&store, &[33], 3);
@@ -230,11 +233,16 @@ fn however_the_source_rolls_back_the_head_is_what_the_line_says() {
                     assert_eq!((head.at().ts, &head_ids(&mut head)), (ts(*last), expected), "seed {seed}");
                 }
                 _ => {
-                    let entries: Vec<u32> = (1..=1 + below(3)).map(|it| secs + u32::try_from(it).unwrap()).collect();
+                    let entries: Vec<u32> =
+                        (1..=1 + below(3)).map(|it| secs + u32::try_from(it).unwrap()).collect();
                     secs = *entries.last().unwrap();
                     append(&store, &entries, term);
                     let mut ids = line.last().unwrap().1.clone();
-                    ids.extend(entries.iter().map(|it| i32::try_from(*it).unwrap() + 10_000 * i32::try_from(term).unwrap()));
+                    ids.extend(
+                        entries
+                            .iter()
+                            .map(|it| i32::try_from(*it).unwrap() + 10_000 * i32::try_from(term).unwrap()),
+                    );
                     line.push((secs, ids));
                 }
             }

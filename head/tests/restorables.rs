@@ -99,7 +99,8 @@ fn archive(store: &Store, id: &str) -> Vec<u8> {
     let (fork, found) = Fork::of_restore(store, &name(), id).unwrap();
     let plan = found.plan(&fork).unwrap();
     let parts = plan.entries.iter().map(|it| it.part.clone()).collect();
-    let writer = ArchiveWriter::new(Vec::new(), "memory", Compression::Plain, &found.versions(), parts).unwrap();
+    let writer =
+        ArchiveWriter::new(Vec::new(), "memory", Compression::Plain, &found.versions(), parts).unwrap();
     export::write(fork.state(), fork.session(), &plan, writer).unwrap()
 }
 
@@ -120,7 +121,10 @@ fn a_restore_is_kept_whatever_becomes_of_the_head() {
     name().slices(&store).expire(&store.session(&[]).unwrap(), ts(14)).unwrap();
     store.collect(GcOptions { sweep: true, ..GcOptions::default() }, &Quiet).unwrap();
     assert_eq!([archive(&store, "a1"), archive(&store, "a2")], expected);
-    assert_eq!(Restorable::list(&store, &name()).unwrap(), [("a1".to_owned(), of_a_second), ("a2".to_owned(), of_one)]);
+    assert_eq!(
+        Restorable::list(&store, &name()).unwrap(),
+        [("a1".to_owned(), of_a_second), ("a2".to_owned(), of_one)]
+    );
     Restorable::remove(&store, &name(), "a1").unwrap();
     Restorable::remove(&store, &name(), "a1").unwrap();
     let error = Fork::of_restore(&store, &name(), "a1").unwrap_err();

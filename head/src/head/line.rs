@@ -33,7 +33,8 @@ impl Head {
     /// # Errors
     /// [`crate::HeadError::Fenced`]; damage; failures of the store, after which the head is claimed again.
     pub fn rewind_to_line(&mut self) -> Result<Line> {
-        let Some(line) = Path::read(&self.name.slices(&self.store))? else { return Ok(Line::Stands) };
+        let slices = self.name.slices(&self.store);
+        let Some(line) = Path::read(&slices)? else { return Ok(Line::Stands) };
         if line.has(&Place::of_state(&self.state))? {
             return Ok(Line::Stands);
         }
@@ -89,7 +90,8 @@ impl<'s> Path<'s> {
         let Some(tip) = store.tip()? else { return Ok(None) };
         let slices = store.line(&tip, None, tip.link.at.ts)?;
         let start = slices.first().map_or(tip.start, |first| first.header.previous);
-        let next = slices.iter().skip(1).map(|it| (it.chain, it.header.previous)).chain([(tip.chain, tip.link)]);
+        let next =
+            slices.iter().skip(1).map(|it| (it.chain, it.header.previous)).chain([(tip.chain, tip.link)]);
         let branches = slices.iter().zip(next).filter(|(before, (chain, _))| before.chain != *chain);
         let branches = branches.map(|(_, (_, link))| link.at.ts).collect();
         Ok(Some(Self { store, start, end: tip.link.at.ts, slices, branches }))
@@ -98,7 +100,8 @@ impl<'s> Path<'s> {
     fn has(&self, place: &Place) -> Result<bool> {
         let Place { at, read_to, link, fuzzy_until } = place;
         // The copies may have seen what lies on the other branch.
-        let is_seen = |branch: &Timestamp| *branch >= at.ts && fuzzy_until.is_some_and(|until| *branch < until);
+        let is_seen =
+            |branch: &Timestamp| *branch >= at.ts && fuzzy_until.is_some_and(|until| *branch < until);
         if self.branches.iter().any(is_seen) {
             return Ok(false);
         }
