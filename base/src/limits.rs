@@ -108,6 +108,9 @@ pub const MAX_GLOBAL_OWNERS: usize = 32;
 /// Most hosts in the seed list of a replica set: MongoDB allows 50 members.
 pub const MAX_SEEDS: usize = 50;
 
+/// Most problems of a replica set that are kept.
+pub const MAX_PROBLEMS: usize = 20;
+
 /// Most namespaces in one list (excluded from a backup, chosen for a restore).
 pub const MAX_NAMESPACES: usize = 200;
 
@@ -116,3 +119,12 @@ pub const MAX_SECRET_BYTES: usize = 16 << 10;
 
 /// Most events that are kept of one group; the oldest go first.
 pub const MAX_EVENTS_OF_A_GROUP: u64 = 10_000;
+
+/// Most agents, replica sets and hosts, of each, that the agents of one group may make known.
+pub const MAX_OF_A_GROUP: usize = 1000;
+
+/// Most replica sets in one conf call.
+pub const MAX_SETS_OF_A_CALL: usize = 100;
+
+/// Longest body that describes a collection, in bytes: its options and indexes, each a document of at most 16 MiB.
+pub const MAX_DESCRIPTION_BYTES: usize = 17 << 20;

@@ -3,7 +3,9 @@
 //! A backup is ended in two steps: it is stopped, then terminated, and for a day that can be undone. A change
 //! that is not in the table below is refused, whoever asks.
 
+use super::Happening;
 use crate::error::{Error, Result};
+use crate::metadata::{Batch, Metadata};
 use crate::record::Record;
 use crate::rules::retention::Retention;
 use crate::rules::schedule::Schedule;
@@ -97,6 +99,36 @@ pub enum SyncSource {
     Member(super::Seed),
 }
 
+/// Which of the copies that agents have made count. A new order for a copy makes all before it worthless.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Copies {
+    /// Each: none was ordered yet.
+    #[default]
+    All,
+    /// None that was begun so far: one is wanted.
+    None,
+    /// The one with this number, and later ones.
+    From(u32),
+}
+
+impl Copies {
+    /// Whether the copy with this number counts.
+    #[must_use]
+    pub const fn count(self, number: u32) -> bool {
+        match self {
+            Self::All => true,
+            Self::None => false,
+            Self::From(first) => number >= first,
+        }
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+    fn are_all(&self) -> bool {
+        *self == Self::All
+    }
+}
+
 /// The backup of a replica set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -122,6 +154,9 @@ pub struct BackupConfig {
     pub sync_source: SyncSource,
     /// How to connect, for an agent whose own file does not say it. Sealed.
     pub connection: Option<Sealed>,
+    /// Which copies count.
+    #[serde(default, skip_serializing_if = "Copies::are_all")]
+    pub copies: Copies,
 }
 
 impl BackupConfig {
@@ -139,6 +174,7 @@ impl BackupConfig {
             excluded_namespaces: Vec::new(),
             sync_source: SyncSource::default(),
             connection: None,
+            copies: Copies::All,
         }
     }
 
@@ -169,7 +205,22 @@ impl BackupConfig {
         }
         self.terminated_at = (next == Status::Terminating).then_some(now);
         self.status = next;
+        if next == Status::Provisioning {
+            self.copies = Copies::None;
+        }
         Ok(())
+    }
+
+    /// Orders a new copy, since what there is of the source cannot be gone on with; whether anything changed. One that
+    /// has just been ordered, and not begun, is not ordered again.
+    ///
+    /// # Errors
+    /// `Invalid` if the backup is at rest: nobody copies then.
+    pub fn order_copy(&mut self, now: UnixMillis) -> Result<bool> {
+        match self.status {
+            Status::Provisioning => Ok(std::mem::replace(&mut self.copies, Copies::None) != Copies::None),
+            _ => self.set_status(Status::Provisioning, Ordered::ByService, now).map(|()| true),
+        }
     }
 
     /// Whether it was terminated long enough ago to be deleted. By a clock that went steadily: see
@@ -199,6 +250,34 @@ impl BackupConfig {
 
     fn place(&self) -> String {
         format!("backupConfig {}", self.id())
+    }
+}
+
+impl Metadata {
+    /// Orders a new copy of a replica set, and notes why, both or neither; whether anything changed: see
+    /// [`BackupConfig::order_copy`].
+    ///
+    /// # Errors
+    /// `NotFound`; `Invalid` if the backup is at rest.
+    pub fn order_copy(
+        &self,
+        group: GroupId,
+        set: ReplicaSetId,
+        now: UnixMillis,
+        why: &Happening,
+    ) -> Result<bool> {
+        let id = BackupConfig::id_of(group, set);
+        self.repeat(Collection::BackupConfig, &id, || {
+            let stored = self.get::<BackupConfig>(&id)?;
+            let mut config = stored.record.clone();
+            if !config.order_copy(now)? {
+                return Ok(false);
+            }
+            let mut batch = Batch::new();
+            batch.replace(&stored, &config)?;
+            self.add_event(&mut batch, Some(group), now, why)?;
+            self.commit(&batch).map(|_| true)
+        })
     }
 }
 
@@ -295,6 +374,25 @@ mod tests {
         backup.set_status(Provisioning, Ordered::ByUser, UnixMillis(0)).unwrap();
         let error = backup.set_status(Terminating, Ordered::ByUser, UnixMillis(0)).unwrap_err();
         assert!(error.to_string().contains("stop it first"), "{error}");
+    }
+
+    #[test]
+    fn an_order_for_a_copy_makes_those_before_it_worthless() {
+        let mut backup = config();
+        assert!(backup.copies.count(1));
+        backup.set_status(Provisioning, Ordered::ByUser, UnixMillis(0)).unwrap();
+        assert!(!backup.copies.count(1) && !backup.copies.count(u32::MAX));
+        backup.copies = Copies::From(3);
+        assert!(!backup.copies.count(2) && backup.copies.count(3) && backup.copies.count(4));
+        assert!(backup.order_copy(UnixMillis(0)).unwrap());
+        assert!(!backup.order_copy(UnixMillis(0)).unwrap(), "ordered and not begun");
+        backup.copies = Copies::From(4);
+        backup.set_status(Started, Ordered::ByService, UnixMillis(0)).unwrap();
+        assert_eq!(backup.copies, Copies::From(4));
+        assert!(backup.order_copy(UnixMillis(0)).unwrap());
+        assert_eq!((backup.status, backup.copies), (Provisioning, Copies::None));
+        backup.set_status(Stopped, Ordered::ByUser, UnixMillis(0)).unwrap();
+        assert!(backup.order_copy(UnixMillis(0)).is_err());
     }
 
     #[test]

@@ -7,8 +7,8 @@ use crate::rules::lease::{Holder, Lease};
 use crate::store::Collection;
 use crate::words::{GroupId, HostId, HostName, ReplicaSetId, SetName, Text, form};
 use serde::{Deserialize, Serialize};
-use tidemark_base::UnixMillis;
-use tidemark_base::limits::MAX_SEEDS;
+use tidemark_base::limits::{MAX_PROBLEMS, MAX_SEEDS};
+use tidemark_base::{OpTime, UnixMillis};
 
 /// How long an agent is the active one of a replica set after it was last heard of.
 const ACTIVE_MS: u64 = 90_000;
@@ -82,6 +82,27 @@ pub struct ReplicaSet {
     pub created_at: UnixMillis,
     /// Which agent reads it; the others stand by.
     pub active: Option<Lease>,
+    /// How that agent sees it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sight: Option<Sight>,
+}
+
+/// A replica set as its active agent sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Sight {
+    /// When that was said.
+    #[serde(with = "form::millis")]
+    pub at: UnixMillis,
+    /// The clock of the member that is read, then.
+    #[serde(with = "form::maybe_millis")]
+    pub source_clock: Option<UnixMillis>,
+    /// The last entry that a majority has.
+    pub majority: Option<OpTime>,
+    /// The oldest entry of its oplog.
+    pub oldest: Option<OpTime>,
+    /// What is wrong with it.
+    pub problems: Vec<Text>,
 }
 
 /// An address of a member.
@@ -115,6 +136,9 @@ impl Record for ReplicaSet {
             let problem = format!("{} addresses, where 1 to {MAX_SEEDS} are allowed", self.seeds.len());
             return Err(Error::invalid("seeds", problem));
         }
+        if self.sight.as_ref().is_some_and(|it| it.problems.len() > MAX_PROBLEMS) {
+            return Err(Error::invalid("problems", format!("at most {MAX_PROBLEMS} are kept")));
+        }
         Ok(())
     }
 }
@@ -140,7 +164,19 @@ impl Metadata {
                 seeds: seeds.to_vec(),
                 created_at: old.map_or(now, |it| it.created_at),
                 active: old.and_then(|it| it.active.clone()),
+                sight: old.and_then(|it| it.sight.clone()),
             })
+        })
+    }
+
+    /// Notes how the active agent of a replica set sees it.
+    ///
+    /// # Errors
+    /// `NotFound`; `Invalid` if there are too many problems.
+    pub fn note_sight(&self, group: GroupId, set: ReplicaSetId, sight: &Sight) -> Result<()> {
+        self.change::<ReplicaSet, _>(&ReplicaSet::id_of(group, set), |set| {
+            set.sight = Some(sight.clone());
+            Ok(())
         })
     }
 

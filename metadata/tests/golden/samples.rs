@@ -1,18 +1,18 @@
 //! One record or more of each kind, with every field and every variant filled.
 
 use std::sync::Arc;
-use tidemark_base::{ErrorKind, SeededEntropy, Timestamp, UnixMillis};
+use tidemark_base::{ErrorKind, OpTime, SeededEntropy, Timestamp, UnixMillis};
 use tidemark_metadata::rules::lease::Lease;
 use tidemark_metadata::rules::retention::Retention;
 use tidemark_metadata::rules::roles::{Role, Roles};
 use tidemark_metadata::rules::schedule::Schedule;
 use tidemark_metadata::{
-    Agent, AgentKey, ApiKey, BackupConfig, Batch, Code, Collection, Daemon, DaemonName, Event, EventLog,
-    Group, GroupId, GroupName, Happening, Host, HostName, Invitation, Job, JobKind, JobState, Login,
-    LoginName, MemoryStore, Metadata, Name, Namespace, PasswordHash, Progress, Purpose, Record, ReplicaSet,
-    ReplicaSetId, RestoreJob, RestoreJobId, RestoreLink, RestoreState, RestoreTarget, Sealed, SealingKey,
-    Secret, Seed, Session, SetName, Site, SnapshotName, Status, Subject, SyncSource, Text, Token, TokenHash,
-    User, UserId, Zone,
+    Agent, AgentKey, ApiKey, BackupConfig, Batch, Code, Collection, Copies, Daemon, DaemonName, Event,
+    EventLog, Group, GroupId, GroupName, Happening, Host, HostName, Invitation, Job, JobKind, JobState,
+    Login, LoginName, MemoryStore, Metadata, Name, Namespace, PasswordHash, Progress, Purpose, Record,
+    ReplicaSet, ReplicaSetId, RestoreJob, RestoreJobId, RestoreLink, RestoreState, RestoreTarget, Sealed,
+    SealingKey, Secret, Seed, Session, SetName, Sight, Site, SnapshotName, Status, Subject, SyncSource, Text,
+    Token, TokenHash, User, UserId, Zone,
 };
 
 const AT: UnixMillis = UnixMillis(1_795_341_091_408);
@@ -160,7 +160,16 @@ fn of_backups() -> Vec<Sample> {
         excluded_namespaces: vec![Namespace::new("db").unwrap(), Namespace::new("db.c").unwrap()],
         sync_source: SyncSource::Member(seed()),
         connection: Some(sealed("backupConfig")),
-        ..config
+        ..config.clone()
+    };
+    let set = ReplicaSet {
+        group: GROUP,
+        id: SET,
+        name: SetName::new("rs0").unwrap(),
+        seeds: vec![seed()],
+        created_at: AT,
+        active: Some(lease()),
+        sight: None,
     };
     let host = Host {
         group: GROUP,
@@ -182,13 +191,23 @@ fn of_backups() -> Vec<Sample> {
         }),
         Sample::new(Host { replica_set: None, port: 27018, ..host.clone() }),
         Sample::new(host),
+        Sample::new(set.clone()),
         Sample::new(ReplicaSet {
-            group: GROUP,
-            id: SET,
-            name: SetName::new("rs0").unwrap(),
-            seeds: vec![seed()],
-            created_at: AT,
-            active: Some(lease()),
+            id: ReplicaSetId::from_bytes([0xc4; 12]),
+            active: None,
+            sight: Some(Sight {
+                at: AT,
+                source_clock: Some(AT),
+                majority: Some(OpTime { ts: Timestamp { secs: 1_795_341_091, ordinal: 408 }, term: 3 }),
+                oldest: None,
+                problems: vec![Text::fit("the majority point stands")],
+            }),
+            ..set
+        }),
+        Sample::new(BackupConfig {
+            replica_set: ReplicaSetId::from_bytes([0xc5; 12]),
+            copies: Copies::From(2),
+            ..config.clone()
         }),
         Sample::new(BackupConfig { status: Status::Started, sync_source: SyncSource::Primary, ..config }),
         Sample::new(full),
