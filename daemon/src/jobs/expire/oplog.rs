@@ -73,7 +73,7 @@ fn border(head: Kept, kept: &[Kept], window_start: Timestamp) -> Option<Timestam
 mod tests {
     use super::*;
 
-    const fn kept(at: u32) -> Kept {
+    fn kept(at: u32) -> Kept {
         let ts = |secs| Timestamp { secs, ordinal: 0 };
         Kept { at: ts(at), goes_on_from: ts(at - 1) }
     }
