@@ -5,6 +5,7 @@
 
 mod clocks;
 mod crashes;
+mod failing;
 mod forks;
 mod life;
 mod restores;

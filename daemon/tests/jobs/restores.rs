@@ -6,7 +6,8 @@ use tidemark_head::dump::{ArchiveWriter, Compression};
 use tidemark_head::export::{self, Restorable};
 use tidemark_head::fork::Fork;
 use tidemark_metadata::{
-    Batch, JobKind, Namespace, RestoreJob, RestoreJobId, RestoreState, RestoreTarget, SnapshotName, Subject, UserId,
+    Batch, JobKind, Namespace, RestoreJob, RestoreJobId, RestoreState, RestoreTarget, SnapshotName, Subject,
+    UserId,
 };
 
 /// Asks for a restore.
@@ -59,7 +60,9 @@ fn a_snapshot_and_a_second_are_restored_as_they_were() {
     let of_second = ask(&rig, 2, RestoreTarget::PointInTime { timestamp }, &["app"]);
     let expected = [rig.source.past[&rig.snapshots()[0].1.at.ts].clone(), rig.source.at(second).clone()];
     for (id, expected) in [of_snapshot, of_second].into_iter().zip(expected) {
-        let RestoreState::Ready { bytes } = wait_until_prepared(&rig, id) else { panic!("{:?}", state(&rig, id)) };
+        let RestoreState::Ready { bytes } = wait_until_prepared(&rig, id) else {
+            panic!("{:?}", state(&rig, id))
+        };
         let (fork, found) = Fork::of_restore(&rig.store, &rig.name, &id.to_string()).unwrap();
         assert_eq!(held(fork.state(), fork.session()), expected);
         let plan = found.plan(&fork).unwrap();
@@ -70,7 +73,13 @@ fn a_snapshot_and_a_second_are_restored_as_they_were() {
         assert_eq!(archive.len() as u64, bytes);
     }
     // A day later they are gone, and no link leads to them.
-    let link = rig.metadata.create_link(GROUP, of_second, (3_600_000, 5), rig.clock.now(), &mut SeededEntropy::new(1));
+    let link = rig.metadata.create_link(
+        GROUP,
+        of_second,
+        (3_600_000, 5),
+        rig.clock.now(),
+        &mut SeededEntropy::new(1),
+    );
     let token = link.unwrap();
     rig.pass(20 * HOUR);
     assert!(matches!(state(&rig, of_second), RestoreState::Ready { .. }));

@@ -3,6 +3,7 @@
 use crate::source::{Held, Source, UUID};
 use bson::Document;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tidemark_base::bson::Doc;
 use tidemark_base::clock::ManualClock;
@@ -75,7 +76,9 @@ impl Rig {
         let mut rig = Self::new();
         rig.copy();
         let daemon = rig.daemon("d1");
-        rig.wait("the first snapshot is proven", |rig| rig.snapshots().iter().any(|(_, it)| it.proven.is_some()));
+        rig.wait("the first snapshot is proven", |rig| {
+            rig.snapshots().iter().any(|(_, it)| it.proven.is_some())
+        });
         (rig, daemon)
     }
 
@@ -89,7 +92,9 @@ impl Rig {
     }
 
     pub(crate) fn daemon_on(&self, name: &str, metadata: Metadata, store: Store) -> Daemon {
-        let entropy = Box::new(SeededEntropy::new(11));
+        // Each start is another life.
+        static STARTS: AtomicU64 = AtomicU64::new(0);
+        let entropy = Box::new(SeededEntropy::new(STARTS.fetch_add(1, Ordering::Relaxed)));
         Daemon::start(self.config(name), metadata, store, self.clock.clone(), entropy).unwrap()
     }
 
@@ -229,7 +234,12 @@ impl Rig {
     }
 
     fn jobs(&self) -> Vec<Job> {
-        self.metadata.all::<Job>(tidemark_metadata::By::IdPrefix("")).unwrap().into_iter().map(|it| it.record).collect()
+        self.metadata
+            .all::<Job>(tidemark_metadata::By::IdPrefix(""))
+            .unwrap()
+            .into_iter()
+            .map(|it| it.record)
+            .collect()
     }
 
     pub(crate) fn events(&self) -> Vec<Event> {

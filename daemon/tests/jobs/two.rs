@@ -12,11 +12,12 @@ fn two_daemons_that_do_not_know_of_each_other_do_no_harm() {
     rig.introduce(&other);
     let id = BackupConfig::id_of(crate::rig::GROUP, crate::rig::SET);
     let backup = rig.backup();
-    other.change::<BackupConfig, _>(&id, |it| {
-        *it = backup.clone();
-        Ok(())
-    })
-    .unwrap();
+    other
+        .change::<BackupConfig, _>(&id, |it| {
+            *it = backup.clone();
+            Ok(())
+        })
+        .unwrap();
     let _two = rig.daemon_on("d2", other, rig.store.clone());
     for _ in 0..24 {
         rig.write(5);

@@ -4,13 +4,14 @@
 //! slice that it took in is part of it, and the part of a slice behind that too. What was copied while the source
 //! changed has seen entries up to the end of that time, so it is on no line that branches off before.
 
-use super::Head;
+use super::{Head, HeadName, look_up};
 use crate::error::Result;
 use crate::root::Root;
 use crate::snapshot;
 use crate::state::State;
 use std::cmp::Reverse;
 use tidemark_base::{OpTime, Timestamp};
+use tidemark_blockstore::Store;
 use tidemark_oplog::slice::{Digest, Link, optime};
 use tidemark_oplog::store::{SliceStore, Stored};
 
@@ -54,6 +55,16 @@ impl Head {
         }
         Ok(Line::Lost)
     }
+}
+
+/// Whether a head's root is on the line of its oplog: then what lies behind it there is all that it needs.
+///
+/// # Errors
+/// [`crate::HeadError::NoHead`]; damage; failures of the store.
+pub fn stands_on_line(store: &Store, name: &HeadName) -> Result<bool> {
+    let root = Root::read(store, look_up(store, name)?.root)?;
+    let slices = name.slices(store);
+    Path::read(&slices)?.map_or(Ok(true), |line| line.has(&Place::of_root(&root)))
 }
 
 /// Where a state stands.

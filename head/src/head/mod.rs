@@ -15,7 +15,7 @@ mod replace;
 mod rewind;
 
 pub use cover::Taken;
-pub use line::Line;
+pub use line::{Line, stands_on_line};
 pub use names::HeadName;
 pub(crate) use names::check_name;
 pub use place::Holder;

@@ -5,6 +5,7 @@
 //! claims the head again and goes on from its root.
 
 mod following;
+mod orders;
 mod snapshots;
 
 use crate::error::Result;
@@ -19,7 +20,7 @@ use tidemark_head::budget::Share;
 use tidemark_head::compaction::Pace;
 use tidemark_head::head::Head;
 use tidemark_head::{Divergences, HeadError};
-use tidemark_metadata::{BackupConfig, Outcome, Status};
+use tidemark_metadata::{BackupConfig, JobKind, Outcome, Status};
 use tidemark_oplog::store::{ChainNumber, SliceStore};
 
 /// What was applied is written after this time at the latest.
@@ -28,6 +29,10 @@ const FLUSH_EVERY: Duration = Duration::from_secs(600);
 const COMPACT_EVERY: Duration = Duration::from_secs(3600);
 /// Documents are compacted no faster than this, so that applying and serving have the machine, too.
 const COMPACT_BYTES_PER_SECOND: u64 = 96 << 20;
+/// People are told of what does not fit so often at most: it may be every entry.
+const TELL_EVERY: Duration = Duration::from_secs(600);
+/// So many of those are told in full.
+const MOST_TOLD: usize = 3;
 /// While something comes, it is looked for more so often.
 const SOON: Duration = Duration::from_millis(250);
 
@@ -43,6 +48,8 @@ pub(super) struct Applying<'w> {
     snapshots: Snapshots,
     flushed: Flushed,
     compacted: Duration,
+    /// When people were last told of what does not fit.
+    told: Option<Duration>,
     /// Whether people know that there is little room.
     is_short: bool,
 }
@@ -82,6 +89,7 @@ pub(super) fn run(work: &Work) -> Result<Outcome> {
         snapshots,
         flushed,
         compacted: when,
+        told: None,
         is_short: false,
     };
     applying.circle()
@@ -114,15 +122,17 @@ impl Applying<'_> {
             self.flush_if_due()?;
             self.tell_divergences();
             if self.has_room() {
-                self.take_snapshots(&backup, matches!(followed, Followed::ToTheEnd { .. }))?;
+                let is_at_end = matches!(followed, Followed::ToTheEnd { .. });
+                self.carry_out(JobKind::Compact, is_at_end, Self::compact)?;
                 self.compact_if_due()?;
+                self.take_snapshots(&backup, is_at_end)?;
             }
             let doing = format!("at {}", self.head.at());
             self.work.say(&doing, 0, None);
             match followed {
                 Followed::Partly => {}
                 Followed::ToTheEnd { has_come: true } => {
-                    self.work.rest(SOON.min(self.work.shared.config.poll))
+                    self.work.rest(SOON.min(self.work.shared.config.poll));
                 }
                 _ => self.work.rest(self.work.shared.config.poll),
             }
@@ -154,8 +164,13 @@ impl Applying<'_> {
     }
 
     fn tell_divergences(&mut self) {
+        let now = self.work.shared.clock.monotonic();
+        if self.told.is_some_and(|told| now < told + TELL_EVERY) {
+            return;
+        }
         let found = self.head.take_divergences();
         if !found.is_empty() {
+            self.told = Some(now);
             let text = shown(&found);
             self.work.shared.note(Some(self.place.group), "HEAD_DIVERGED", Some(&self.place.subject), &text);
         }
@@ -204,7 +219,9 @@ impl Applying<'_> {
     }
 }
 
-/// What did not fit, for people: the first of each kind.
+/// What did not fit, for people.
 fn shown(found: &Divergences) -> String {
-    format!("{} operations did not fit what they met: order a resync; {found:?}", found.diverged().operations)
+    let first: Vec<String> = found.iter().take(MOST_TOLD).map(ToString::to_string).collect();
+    let operations = found.diverged().operations;
+    format!("{operations} operations did not fit what they met, so order a new copy: {}", first.join("; "))
 }

@@ -12,7 +12,7 @@ use tidemark_base::UnixMillis;
 use tidemark_head::head::Taken;
 use tidemark_head::snapshot;
 use tidemark_head::state::State;
-use tidemark_metadata::{BackupConfig, Claim, Job, JobKind, Outcome, Text};
+use tidemark_metadata::{BackupConfig, JobKind};
 
 /// What is known of the snapshots of a head.
 pub(super) struct Snapshots {
@@ -54,33 +54,13 @@ fn prove(work: &Work, place: &Place, id: u64) -> Result<()> {
 }
 
 impl Applying<'_> {
-    /// Takes the snapshot that is due or ordered. What is ordered waits until the head is at the end of the oplog.
+    /// Takes the snapshot that is due or ordered, once there is a consistent state to be kept.
     pub(super) fn take_snapshots(&mut self, backup: &BackupConfig, is_at_end: bool) -> Result<()> {
-        let (work, now) = (self.work, self.work.now());
         if self.head.state().require_consistent().is_err() {
             return Ok(());
         }
-        if let Some(claim) = is_at_end.then(|| self.ordered()).transpose()?.flatten() {
-            let taken = self.take(true);
-            let outcome = match &taken {
-                Ok(()) => Outcome::Done,
-                Err(error) => Outcome::Again(Text::fit(&error.to_string())),
-            };
-            let shared = &work.shared;
-            shared.metadata.finish_job(&claim, &outcome, now, shared.entropy().as_mut())?;
-            return taken;
-        }
-        if self.snapshots.is_due(backup, now)? { self.take(false) } else { Ok(()) }
-    }
-
-    /// The order for a snapshot, claimed, if there is one.
-    fn ordered(&self) -> Result<Option<Claim>> {
-        let (shared, place) = (&self.work.shared, &self.place);
-        let id = Job::id_of(Some(place.group), JobKind::Snapshot, &place.subject);
-        if !shared.metadata.find::<Job>(&id)?.is_some_and(|job| job.record.is_open()) {
-            return Ok(None);
-        }
-        Ok(shared.metadata.claim_job(&id, &shared.me.holder()?, shared.now())?)
+        self.carry_out(JobKind::Snapshot, is_at_end, |it| it.take(true))?;
+        if self.snapshots.is_due(backup, self.work.now())? { self.take(false) } else { Ok(()) }
     }
 
     fn take(&mut self, is_ordered: bool) -> Result<()> {

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::place::Place;
 use crate::work::Work;
 use tidemark_base::{ErrorKind, Timestamp, UnixMillis};
-use tidemark_head::head::look_up;
+use tidemark_head::head::{look_up, stands_on_line};
 use tidemark_head::root::Root;
 use tidemark_head::{HeadError, snapshot};
 use tidemark_metadata::BackupConfig;
@@ -48,6 +48,10 @@ pub(super) fn expire(work: &Work, place: &Place, backup: &BackupConfig) -> Resul
             }
             Err(error) => return Err(error.into()),
         }
+    }
+    // The source was rolled back, or is being copied anew: by the old head's place nothing can be told of the new oplog.
+    if !stands_on_line(store, &place.name)? {
+        return Ok(());
     }
     let Some(before) = border(head, &kept, window_start(work.now(), backup)) else { return Ok(()) };
     let gone = place.name.slices(store).expire(&store.session(&[])?, before)?;
