@@ -23,23 +23,30 @@ const STORE: &str = "store";
 
 /// Sees to it that there are the jobs that there should be.
 pub(crate) fn queue(shared: &Shared) -> Result<()> {
-    let (metadata, now) = (&shared.metadata, shared.now());
+    let metadata = &shared.metadata;
+    let mut failed = Ok(());
     for backup in metadata.all::<BackupConfig>(By::IdPrefix(""))? {
-        let backup = backup.record;
-        shared.watches.look(metadata, shared.clock.as_ref(), &backup)?;
-        let place = Place::new(backup.group, backup.replica_set)?;
-        if let Some(kind) = wanted(shared, &backup, &place)? {
-            metadata.queue_job(Some(place.group), kind, &place.subject, now)?;
-        }
-        if backup.status != Status::Inactive {
-            queue_if_due(shared, Some(place.group), JobKind::Expire, &place.subject, EXPIRE_EVERY_MS)?;
-        }
+        // What is wrong with one is told, and the others go on.
+        failed = failed.and(queue_for(shared, &backup.record));
     }
     let store = Subject::new(STORE)?;
     let has_room = shared.config.room.shortage().is_none();
     let groom_every = if has_room { GROOM_EVERY_MS } else { GROOM_IN_LITTLE_ROOM_EVERY_MS };
     queue_if_due(shared, None, JobKind::Groom, &store, groom_every)?;
-    queue_if_due(shared, None, JobKind::Verify, &store, VERIFY_EVERY_MS)
+    queue_if_due(shared, None, JobKind::Verify, &store, VERIFY_EVERY_MS)?;
+    failed
+}
+
+fn queue_for(shared: &Shared, backup: &BackupConfig) -> Result<()> {
+    shared.watches.look(&shared.metadata, shared.clock.as_ref(), backup)?;
+    let place = Place::new(backup.group, backup.replica_set)?;
+    if let Some(kind) = wanted(shared, backup, &place)? {
+        shared.metadata.queue_job(Some(place.group), kind, &place.subject, shared.now())?;
+    }
+    if backup.status != Status::Inactive {
+        queue_if_due(shared, Some(place.group), JobKind::Expire, &place.subject, EXPIRE_EVERY_MS)?;
+    }
+    Ok(())
 }
 
 /// The job that a backup's status asks for.

@@ -66,11 +66,11 @@ impl Supervisor {
         self.trouble = trouble;
     }
 
+    /// Does everything, whatever fails of it; the first failure is told.
     fn look(&mut self) -> Result<()> {
-        self.reap()?;
-        self.live()?;
-        chores::queue(&self.shared)?;
-        self.claim()
+        let (reaped, lived) = (self.reap(), self.live());
+        let (queued, claimed) = (chores::queue(&self.shared), self.claim());
+        reaped.and(lived).and(queued).and(claimed)
     }
 
     /// Notes how jobs ended.
@@ -85,11 +85,15 @@ impl Supervisor {
         }
         let ended: Vec<String> =
             self.running.iter().filter(|(_, it)| it.outcome.is_some()).map(|(id, _)| id.clone()).collect();
+        let mut failed = Ok(());
         for id in ended {
-            self.finish(&id)?;
-            self.running.remove(&id);
+            match self.finish(&id) {
+                Ok(()) => drop(self.running.remove(&id)),
+                // Its outcome is kept, and noted at the next look.
+                Err(error) => failed = failed.and(Err(error)),
+            }
         }
-        Ok(())
+        failed
     }
 
     fn finish(&self, id: &str) -> Result<()> {
@@ -141,6 +145,9 @@ impl Supervisor {
 
     /// Takes jobs, the urgent ones first, as many as there is room for.
     fn claim(&mut self) -> Result<()> {
+        if self.shared.bell.is_rung() {
+            return Ok(());
+        }
         let mut claimable = Vec::new();
         let mut after: Option<String> = None;
         loop {

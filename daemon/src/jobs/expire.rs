@@ -51,8 +51,7 @@ fn snapshots(work: &Work, place: &Place, backup: &BackupConfig) -> Result<()> {
     let found = snapshot::list(&shared.store, &place.name)?;
     let covered = snapshot::covered(&shared.store, &place.name)?;
     let wanted = wanted(work, place)?;
-    let is_clean = |it: &Snapshot| !it.is_dead_branch && it.known_divergences() == 0;
-    let is_any_clean = found.iter().any(|(_, it)| is_clean(it));
+    let best = found.iter().map(|(_, it)| worth(it)).max().unwrap_or(Worth::Dead);
     let base_ms = u64::from(backup.retention.base_days) * DAY_MS;
     let facts = found.iter().map(|(id, it)| {
         // What still stood a while ago is as good as one taken then.
@@ -60,8 +59,8 @@ fn snapshots(work: &Work, place: &Place, backup: &BackupConfig) -> Result<()> {
         SnapshotFacts {
             name: format!("{id:016x}"),
             taken: wall(it.at.ts.secs),
-            // Where nothing is without a fault, the newest is still the best there is.
-            restorable: is_clean(it) || (!is_any_clean && !it.is_dead_branch),
+            // Where nothing is proven, or without a fault, the newest is still the best there is.
+            restorable: worth(it) == best,
             held: wanted.contains(id) || stood.is_some_and(|stood| stood.0.saturating_add(base_ms) >= now.0),
         }
     });
@@ -77,6 +76,28 @@ fn snapshots(work: &Work, place: &Place, backup: &BackupConfig) -> Result<()> {
         forget(work, &Job::id_of(Some(place.group), JobKind::Prove, &place.proof(id)?))?;
     }
     Ok(())
+}
+
+/// How much is to be expected of a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Worth {
+    /// A state that the source left.
+    Dead,
+    /// Something did not fit.
+    Diverged,
+    /// Nothing is known against it.
+    Stored,
+    /// All of it was read.
+    Proven,
+}
+
+fn worth(snapshot: &Snapshot) -> Worth {
+    match snapshot {
+        it if it.is_dead_branch => Worth::Dead,
+        it if it.is_clean() => Worth::Proven,
+        it if it.known_divergences() > 0 => Worth::Diverged,
+        _ => Worth::Stored,
+    }
 }
 
 /// The snapshots of which restores are being prepared.

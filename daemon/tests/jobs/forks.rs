@@ -2,7 +2,7 @@
 
 use crate::rig::{HOUR, Rig};
 use tidemark_base::Timestamp;
-use tidemark_metadata::{Copies, Status};
+use tidemark_metadata::{Copies, JobKind, Status};
 use tidemark_oplog::slice::Link;
 
 /// As a front-end does it: the chain goes on from an earlier end.
@@ -85,4 +85,30 @@ fn a_source_that_goes_back_behind_everything_is_copied_anew() {
     rig.wait("a copy is ordered", |rig| rig.backup().status == Status::Provisioning);
     assert!(rig.has_event("RESYNC_REQUIRED"));
     assert_eq!(rig.backup().copies, Copies::None);
+}
+
+#[test]
+fn the_oplog_of_a_new_copy_of_an_older_source_is_not_let_go_by_the_old_heads_place() {
+    let (mut rig, _daemon) = Rig::running();
+    rig.change_backup(|it| it.pitr_window_hours = 1);
+    let old = rig.source.last.ts;
+    for _ in 0..4 {
+        rig.pass(HOUR);
+        rig.write(5);
+    }
+    rig.settle();
+    // Restored from a copy of its files that is hours old: its oplog lies before what the head has.
+    rig.order(Status::Provisioning);
+    rig.wait("the head is laid down", |rig| !rig.job(JobKind::Apply).unwrap().is_open());
+    rig.source.roll_back(old);
+    rig.written_at = Some(old.secs + 60);
+    // The copy is under way for hours.
+    let copied = rig.begin_copy();
+    rig.pass(8 * HOUR);
+    rig.end_copy(copied);
+    rig.written_at = None;
+    rig.settle();
+    assert_eq!(rig.head_held(), rig.source.held);
+    assert!(!rig.has_event("RESYNC_REQUIRED"));
+    rig.assert_snapshots();
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tidemark_base::{Clock, Timestamp};
 use tidemark_blockstore::{Depth, Quiet};
 use tidemark_head::snapshot;
+use tidemark_metadata::rules::retention::Retention;
 use tidemark_metadata::{JobKind, JobState, Status};
 
 #[test]
@@ -80,6 +81,8 @@ fn days_pass() {
 #[test]
 fn where_only_no_ops_come_no_snapshot_is_taken_and_the_last_one_stays() {
     let (mut rig, _daemon) = Rig::running();
+    let retention = Retention { base_days: 1, daily_days: 0, weekly_weeks: 0, monthly_months: 0 };
+    rig.change_backup(|it| it.retention = retention.clone());
     for _ in 0..3 * 24 {
         rig.pass(HOUR);
         rig.no_op();
@@ -94,7 +97,12 @@ fn where_only_no_ops_come_no_snapshot_is_taken_and_the_last_one_stays() {
     rig.assert_snapshots();
     // Still kept: it stood until a moment ago.
     rig.pass(3 * HOUR);
-    assert_eq!(rig.snapshots().len(), 2);
+    assert_eq!(rig.snapshots()[0].0, 1);
+    for _ in 0..30 {
+        rig.pass(HOUR);
+        rig.write(1);
+    }
+    rig.wait_while_time_passes("it goes a day later", |rig| rig.snapshots()[0].0 > 1);
 }
 
 #[test]

@@ -39,6 +39,8 @@ pub(crate) struct Rig {
     /// How far the source's clock is ahead of ours when that goes wrong, in milliseconds.
     pub(crate) ahead_ms: i64,
     pub(crate) room: Room,
+    /// The second at which the source believes to be, if that is not ours.
+    pub(crate) written_at: Option<u32>,
 }
 
 impl Rig {
@@ -54,6 +56,7 @@ impl Rig {
             name: HeadName::new(&GROUP.to_string(), &SET.to_string()).unwrap(),
             ahead_ms: 0,
             room: Room::plenty(),
+            written_at: None,
             metadata,
             clock,
         };
@@ -104,6 +107,12 @@ impl Rig {
 
     /// What an agent and a front-end do to copy the source, which is written to meanwhile.
     pub(crate) fn copy(&mut self) {
+        let copied = self.begin_copy();
+        self.end_copy(copied);
+    }
+
+    /// The same, up to its last scan: what would be the next batch.
+    pub(crate) fn begin_copy(&mut self) -> BatchId {
         let (syncs, slices) = (self.name.syncs(&self.store), self.name.slices(&self.store));
         let session = self.store.session(&[]).unwrap();
         let last = syncs.state().unwrap().map(|it| it.number);
@@ -130,14 +139,19 @@ impl Rig {
             next = writer.next();
             self.write(20);
         }
+        next
+    }
+
+    pub(crate) fn end_copy(&mut self, next: BatchId) {
+        let (syncs, session) = (self.name.syncs(&self.store), self.store.session(&[]).unwrap());
         syncs.end_scan(&session, next).unwrap();
         self.write(1);
-        syncs.end(&session, sync, self.source.last.ts).unwrap();
+        syncs.end(&session, next.sync, self.source.last.ts).unwrap();
     }
 
     /// The source is written to, and that becomes a slice.
     pub(crate) fn write(&mut self, entries: usize) {
-        let secs = self.secs();
+        let secs = self.written_at.unwrap_or(self.secs());
         let entries: Vec<_> = (0..entries).map(|_| self.source.write(secs)).collect();
         self.send(&entries);
     }
