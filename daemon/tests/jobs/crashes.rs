@@ -9,9 +9,9 @@ use tidemark_blockstore::fault::{Fault, FaultAt, FaultBackend};
 use tidemark_blockstore::{Backend, Depth, Quiet, Store};
 
 /// How long a scene may take before it is taken for finished, in looks of ten milliseconds.
-const LOOKS: usize = 400;
+const LOOKS: usize = 150;
 
-/// A whole life in short on a store that fails at a call: built, followed, two snapshots, proofs.
+/// A whole life in short on a store that fails at a call: built, followed, snapshots, proofs, a rollback.
 fn scene(at: FaultAt) -> (Rig, u64) {
     let mut rig = Rig::new();
     rig.copy();
@@ -32,8 +32,17 @@ fn scene(at: FaultAt) -> (Rig, u64) {
     };
     wait(&rig, 1);
     rig.write(20);
+    let common = rig.source.last.ts;
     rig.pass(7 * HOUR);
+    rig.write(5);
     wait(&rig, 2);
+    rig.roll_back(common);
+    rig.write(10);
+    // Long enough for a flush.
+    rig.pass(HOUR);
+    wait(&rig, 3);
+    rig.pass(6 * HOUR);
+    wait(&rig, 3);
     drop(daemon);
     let calls = failing.calls();
     (rig, calls)
@@ -45,7 +54,9 @@ fn goes_on(mut rig: Rig, what: &str) {
     rig.settle();
     assert_eq!(rig.head_held(), rig.source.held, "{what}");
     rig.wait_while_time_passes("a proven snapshot", |rig| {
-        rig.snapshots().iter().all(|(_, it)| it.proven.is_some()) && !rig.snapshots().is_empty()
+        let snapshots = rig.snapshots();
+        let mut live = snapshots.iter().filter(|(_, it)| !it.is_dead_branch).peekable();
+        live.peek().is_some() && live.all(|(_, it)| it.proven.is_some())
     });
     rig.assert_snapshots();
     let report = rig.store.verify(Depth::Full, &Quiet).unwrap();
@@ -82,10 +93,9 @@ fn a_machine_that_dies_loses_nothing() {
 #[test]
 fn a_call_that_fails_once_is_made_good_by_itself() {
     some_calls(|call| {
-        for fault in [Fault::Fail, Fault::FailAfter, Fault::Tear] {
-            let (rig, _) = scene(FaultAt { call, fault, and_all_later: false });
-            assert!(!rig.snapshots().is_empty(), "call {call}, {fault:?}");
-            goes_on(rig, &format!("call {call}, {fault:?}"));
-        }
+        let fault = [Fault::Fail, Fault::FailAfter, Fault::Tear][usize::try_from(call % 3).unwrap()];
+        let (rig, _) = scene(FaultAt { call, fault, and_all_later: false });
+        assert!(!rig.snapshots().is_empty(), "call {call}, {fault:?}");
+        goes_on(rig, &format!("call {call}, {fault:?}"));
     });
 }

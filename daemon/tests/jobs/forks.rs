@@ -1,19 +1,7 @@
 //! The source rolls back, or cannot be gone on with.
 
 use crate::rig::{HOUR, Rig};
-use tidemark_base::Timestamp;
 use tidemark_metadata::{Copies, JobKind, Status};
-use tidemark_oplog::slice::Link;
-
-/// As a front-end does it: the chain goes on from an earlier end.
-fn roll_back(rig: &mut Rig, to: Timestamp) {
-    let slices = rig.name.slices(&rig.store);
-    let tip = slices.tip().unwrap().unwrap();
-    let line = slices.line(&tip, None, tip.link.at.ts).unwrap();
-    let end: Link = line.iter().map(|it| it.header.end()).find(|it| it.at.ts == to).unwrap();
-    slices.restart(&rig.store.session(&[]).unwrap(), &tip, end).unwrap();
-    rig.source.roll_back(to);
-}
 
 #[test]
 fn a_head_follows_its_source_back() {
@@ -27,7 +15,7 @@ fn a_head_follows_its_source_back() {
         rig.snapshots().last().unwrap().1.at.ts > common
     });
     rig.settle();
-    roll_back(&mut rig, common);
+    rig.roll_back(common);
     rig.write(5);
     rig.settle();
     assert_eq!(rig.head_held(), rig.source.held);
@@ -81,7 +69,7 @@ fn a_source_that_goes_back_behind_everything_is_copied_anew() {
     let tip = slices.tip().unwrap().unwrap();
     let first = slices.line(&tip, None, tip.link.at.ts).unwrap()[0].header;
     rig.settle();
-    roll_back(&mut rig, first.end().at.ts);
+    rig.roll_back(first.end().at.ts);
     rig.wait("a copy is ordered", |rig| rig.backup().status == Status::Provisioning);
     assert!(rig.has_event("RESYNC_REQUIRED"));
     assert_eq!(rig.backup().copies, Copies::None);

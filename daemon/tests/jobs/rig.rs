@@ -149,6 +149,16 @@ impl Rig {
         syncs.end(&session, next.sync, self.source.last.ts).unwrap();
     }
 
+    /// The source rolls back, and the front-end lets the chain go on from an earlier end.
+    pub(crate) fn roll_back(&mut self, to: Timestamp) {
+        let slices = self.name.slices(&self.store);
+        let tip = slices.tip().unwrap().unwrap();
+        let line = slices.line(&tip, None, tip.link.at.ts).unwrap();
+        let end: Link = line.iter().map(|it| it.header.end()).find(|it| it.at.ts == to).unwrap();
+        slices.restart(&self.store.session(&[]).unwrap(), &tip, end).unwrap();
+        self.source.roll_back(to);
+    }
+
     /// The source is written to, and that becomes a slice.
     pub(crate) fn write(&mut self, entries: usize) {
         let secs = self.written_at.unwrap_or(self.secs());
