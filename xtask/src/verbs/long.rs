@@ -174,7 +174,7 @@ const RUNS: [LongRun; 19] = [
         what: "a daemon's machine dies at calls of its store; a round is other calls than the one before",
         package: "tidemark-daemon",
         target: "jobs",
-        test: "a_machine_that_dies_loses_nothing",
+        test: "crashes::a_machine_that_dies_loses_nothing",
         rounds: 20,
     },
 ];
