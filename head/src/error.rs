@@ -146,6 +146,12 @@ pub enum HeadError {
         /// The snapshot.
         id: u64,
     },
+    /// There is no such restore.
+    #[error("restore '{id}' is not prepared, or is kept no more: ask for it again")]
+    NoRestore {
+        /// Its id.
+        id: String,
+    },
     /// A name that cannot be part of a ref's.
     #[error(
         "'{name}' cannot be the name of a {what}: 1 to 120 letters, digits, '.', '_' or '-', and no dot first"
@@ -311,7 +317,7 @@ impl HeadError {
             Self::NoCollection { .. } => ErrorKind::NotFound,
             Self::Document { problem, .. } => problem.kind(),
             Self::BadRoot { .. } | Self::BadRecord { .. } | Self::BadRef { .. } => ErrorKind::Corrupt,
-            Self::NoHead { .. } | Self::NoSnapshot { .. } => ErrorKind::NotFound,
+            Self::NoHead { .. } | Self::NoSnapshot { .. } | Self::NoRestore { .. } => ErrorKind::NotFound,
             Self::TooLate { .. } | Self::TooEarly { .. } | Self::NoEntries { .. } => ErrorKind::NotFound,
             Self::HeadExists { .. }
             | Self::Fork { .. }

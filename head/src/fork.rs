@@ -7,13 +7,14 @@
 
 use crate::divergences::Divergences;
 use crate::error::{HeadError, Result};
+use crate::export::Restorable;
 use crate::follow::follow;
 use crate::head::{HeadName, look_up};
 use crate::root::Root;
 use crate::snapshot;
 use crate::state::State;
 use tidemark_base::{BlockId, OpTime, Timestamp};
-use tidemark_blockstore::{Session, Store};
+use tidemark_blockstore::{Error, Session, Store};
 
 /// How much is held in memory before it is written for the session.
 const BUDGET_BYTES: usize = 256 << 20;
@@ -71,6 +72,20 @@ impl Fork {
         Self::open(session, snapshot.root)
     }
 
+    /// A prepared restore, and what it is.
+    ///
+    /// # Errors
+    /// [`HeadError::NoRestore`]; [`HeadError::BadName`]; damage; failures of the store.
+    pub fn of_restore(store: &Store, name: &HeadName, id: &str) -> Result<(Self, Restorable)> {
+        let missing = || HeadError::NoRestore { id: id.to_owned() };
+        let found = Restorable::find(store, name, id)?.ok_or_else(missing)?;
+        let session = store.session(&[&name.restore(id)]).map_err(|error| match error {
+            Error::NoSuchRef { .. } => missing(),
+            error => error.into(),
+        })?;
+        Ok((Self::open(session, found.root)?, found))
+    }
+
     /// The state at a point in time, with all entries up to `until`, inclusive: from the nearest root before it,
     /// and the slices. An ordinal of `u32::MAX` stands for the whole second, as far as the oplog has it. Branches
     /// that the head went back from are never used.
@@ -118,6 +133,15 @@ impl Fork {
         }
         fork.state.require_consistent()?;
         Ok(fork)
+    }
+
+    /// Writes what was applied, so that there is a root of this very state: its session protects it until a ref keeps
+    /// it.
+    ///
+    /// # Errors
+    /// Failures of the store.
+    pub fn flush(&mut self) -> Result<BlockId> {
+        self.state.flush(&self.session)
     }
 
     fn open(session: Session, root: BlockId) -> Result<Self> {

@@ -7,10 +7,12 @@
 //! Read-only: all of a head that a front-end uses.
 
 mod prepare;
+mod restorable;
 mod segments;
 
 pub(crate) use prepare::check;
-pub use prepare::{Measured, Prepared, Segment, prepare};
+pub use prepare::{Measured, Prepared, Segment, prepare, prepare_and_tell};
+pub use restorable::Restorable;
 
 use crate::divergences::Divergences;
 use crate::dump::plan::{self, Documents, Inventory, Plan};

@@ -62,6 +62,20 @@ pub struct Segment {
 /// # Errors
 /// [`HeadError::BrokenDocument`] for a document that is no sound BSON; damage; failures of the store.
 pub fn prepare(state: &State, source: &dyn Source, plan: &Plan) -> Result<Prepared> {
+    prepare_and_tell(state, source, plan, &mut |_| Ok(()))
+}
+
+/// The same, and tells how many bytes of documents have been gone through, now and then; an error ends it.
+///
+/// # Errors
+/// As [`prepare`]; what `told` returns.
+pub fn prepare_and_tell(
+    state: &State,
+    source: &dyn Source,
+    plan: &Plan,
+    told: &mut dyn FnMut(u64) -> Result<()>,
+) -> Result<Prepared> {
+    let mut done: u64 = 0;
     let mut prepared = Prepared::default();
     for entry in &plan.entries {
         let mut segments = Segments::new(SEGMENT_BYTES);
@@ -81,7 +95,8 @@ pub fn prepare(state: &State, source: &dyn Source, plan: &Plan) -> Result<Prepar
                 let work = &|batch| checked(batch, place);
                 let found = state.scan(source, *uuid, work, &mut |checked| {
                     segments.add(&checked);
-                    Ok(())
+                    done = done.saturating_add(checked.bytes as u64);
+                    told(done)
                 })?;
                 prepared.divergences.append(found);
             }

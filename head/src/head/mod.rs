@@ -7,11 +7,17 @@
 //! away: a crash costs what was applied since the last flush, and that is applied again.
 
 mod copy;
+mod cover;
+mod line;
 mod names;
 mod place;
+mod replace;
 mod rewind;
 
+pub use cover::Taken;
+pub use line::{Line, stands_on_line};
 pub use names::HeadName;
+pub(crate) use names::check_name;
 pub use place::Holder;
 
 use crate::compaction::{Pace, Plan};

@@ -20,8 +20,8 @@ impl HeadName {
     /// # Errors
     /// [`HeadError::BadName`].
     pub fn new(group: &str, head: &str) -> Result<Self> {
-        check("group", group)?;
-        check("head", head)?;
+        check_name("group", group)?;
+        check_name("head", head)?;
         Ok(Self { prefix: format!("g/{group}/h/{head}") })
     }
 
@@ -49,6 +49,24 @@ impl HeadName {
         format!("{}{id:016x}", self.snapshots())
     }
 
+    /// The ref that says until when the newest snapshot stands for the head.
+    #[must_use]
+    pub fn covered(&self) -> String {
+        format!("{}/covered", self.prefix)
+    }
+
+    /// What the names of its prepared restores begin with.
+    #[must_use]
+    pub fn restores(&self) -> String {
+        format!("{}/restore/", self.prefix)
+    }
+
+    /// The ref of a prepared restore.
+    #[must_use]
+    pub fn restore(&self, id: &str) -> String {
+        format!("{}{id}", self.restores())
+    }
+
     /// The slices of its oplog.
     #[must_use]
     pub fn slices(&self, store: &Store) -> SliceStore {
@@ -62,7 +80,11 @@ impl HeadName {
     }
 }
 
-fn check(what: &'static str, name: &str) -> Result<()> {
+/// Refuses what cannot be part of the name of a ref.
+///
+/// # Errors
+/// [`HeadError::BadName`].
+pub(crate) fn check_name(what: &'static str, name: &str) -> Result<()> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     // With a dot in front it could mean another folder, or one that is not shown, where refs become paths.
     let is_name = !name.is_empty() && !name.starts_with('.') && name.len() <= MAX_NAME_BYTES;

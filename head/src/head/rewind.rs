@@ -1,12 +1,12 @@
 //! Going back to a snapshot: the source rolled back, or somebody wants to follow another branch.
 
-use super::Head;
+use super::{Head, HeadName};
 use crate::error::{HeadError, Result};
 use crate::root::Root;
 use crate::snapshot::{self, Snapshot};
 use crate::state::State;
-use tidemark_base::Timestamp;
-use tidemark_blockstore::{Expect, NewRef, RefChange};
+use tidemark_base::{BlockId, Timestamp};
+use tidemark_blockstore::{Expect, NewRef, RefChange, Session};
 
 impl Head {
     /// Goes back to a snapshot; what was applied since is forgotten. In the same publish, snapshots that lie
@@ -24,6 +24,18 @@ impl Head {
         if target.is_dead_branch {
             return Err(HeadError::DeadBranch { name: self.name.head(), id });
         }
+        let (session, root, mut changes) = self.leaving(&snapshots, target)?;
+        changes.extend(self.restart_of_the_log(&root)?);
+        self.go_to(&session, target.root, &changes)
+    }
+
+    /// What a way back to a snapshot leaves behind: a session that pins what is gone back to, its root, and the changes
+    /// that mark later snapshots as a dead branch.
+    pub(super) fn leaving(
+        &self,
+        snapshots: &[(u64, Snapshot)],
+        target: &Snapshot,
+    ) -> Result<(Session, Root, Vec<RefChange>)> {
         let at = target.at.ts;
         let live = snapshots.iter().filter(|(_, other)| !other.is_dead_branch && other.at.ts >= at);
         let live: Vec<_> = live.collect();
@@ -32,27 +44,23 @@ impl Head {
         pinned.push(self.name.head());
         let session = self.store.session(&pinned.iter().map(String::as_str).collect::<Vec<_>>())?;
         let root = Root::read(&session, target.root)?;
-        let mut later = Vec::new();
+        let mut changes = Vec::new();
         for (id, other) in live {
             // At the same entry, but behind a slice that the new chain does not have.
             if other.at.ts > at || Root::read(&session, other.root)?.link != root.link {
-                later.push((id, other));
+                changes.push(dying(&self.name, *id, other));
             }
         }
-        let dead = later.into_iter().map(|(id, other)| {
-            let dead = Snapshot { is_dead_branch: true, ..other.clone() };
-            RefChange {
-                name: self.name.snapshot(*id),
-                expect: Expect::Version(other.version),
-                set: Some(NewRef { roots: vec![other.root], value: dead.encode() }),
-            }
-        });
-        let mut changes: Vec<_> = dead.collect();
-        changes.extend(self.restart_of_the_log(&root)?);
-        self.advance(&session, target.root, changes)?;
+        changes.extend(snapshot::uncover(&self.store, &self.name)?);
+        Ok((session, root, changes))
+    }
+
+    /// Moves the head to an earlier root, and opens its state.
+    pub(super) fn go_to(&mut self, session: &Session, root: BlockId, changes: &[RefChange]) -> Result<()> {
+        self.advance(session, root, changes.to_vec())?;
         // If it cannot be opened, the state in memory is of where the head no longer stands.
         self.state.break_off_unless(false);
-        self.state = State::open(&self.store, target.root)?;
+        self.state = State::open(&self.store, root)?;
         Ok(())
     }
 
@@ -66,5 +74,15 @@ impl Head {
         let start = if is_copy { slices.line_start(&tip)? } else { root.link };
         let from = if start.at.ts <= root.at.ts { start } else { root.link };
         Ok(slices.restarting(from)?)
+    }
+}
+
+/// The change that marks a snapshot as one of a dead branch.
+pub(super) fn dying(name: &HeadName, id: u64, snapshot: &Snapshot) -> RefChange {
+    let dead = Snapshot { is_dead_branch: true, ..snapshot.clone() };
+    RefChange {
+        name: name.snapshot(id),
+        expect: Expect::Version(snapshot.version),
+        set: Some(NewRef { roots: vec![snapshot.root], value: dead.encode() }),
     }
 }

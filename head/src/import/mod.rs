@@ -15,7 +15,7 @@ mod spill;
 mod sync;
 
 pub use dump::{Copied, of_dump};
-pub use sync::of_sync;
+pub use sync::{of_sync, of_sync_and_tell};
 
 use crate::error::{self, HeadError, Result};
 use crate::head::{Head, HeadName};
@@ -189,6 +189,19 @@ impl Import {
     pub fn finish(mut self, name: &HeadName, fuzzy_until: Option<Timestamp>) -> Result<Head> {
         let root = self.build(fuzzy_until)?;
         Head::create(&self.tools.session, name, root)
+    }
+
+    /// Builds, and puts the result in the place of a head that is there, or makes a new one: after a copy was made
+    /// anew.
+    ///
+    /// # Errors
+    /// As [`Self::build`] and [`Head::replace`].
+    pub fn replace(mut self, name: &HeadName, fuzzy_until: Option<Timestamp>) -> Result<Head> {
+        let root = self.build(fuzzy_until)?;
+        match Head::create(&self.tools.session, name, root) {
+            Err(HeadError::HeadExists { .. }) => Head::replace(&self.tools.session, name, root),
+            other => other,
+        }
     }
 
     fn check_usable(&self) -> Result<()> {

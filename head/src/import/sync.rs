@@ -15,6 +15,19 @@ use tidemark_oplog::store::initial_sync::{SyncState, SyncStore};
 /// [`HeadError::UnfinishedSync`] if it has not ended; [`HeadError::Taken`] and [`HeadError::Unstorable`] for what no
 /// server has; damage of what is kept; failures of the store.
 pub fn of_sync(import: &mut Import, syncs: &SyncStore, sync: &SyncState) -> Result<Copied> {
+    of_sync_and_tell(import, syncs, sync, &mut |_| Ok(()))
+}
+
+/// The same, and tells after each batch how far it is; an error ends it.
+///
+/// # Errors
+/// As [`of_sync`]; what `told` returns.
+pub fn of_sync_and_tell(
+    import: &mut Import,
+    syncs: &SyncStore,
+    sync: &SyncState,
+    told: &mut dyn FnMut(&Copied) -> Result<()>,
+) -> Result<Copied> {
     let mut copied = Copied::default();
     let mut plain = Vec::new();
     for (uuid, progress, collection) in syncs.collections(sync.number)? {
@@ -31,6 +44,7 @@ pub fn of_sync(import: &mut Import, syncs: &SyncStore, sync: &SyncState) -> Resu
             copied.documents += u64::from(stored.header.documents);
             copied.bytes += u64::from(stored.header.plain_len);
             import.documents(uuid, &documents)?;
+            told(&copied)?;
         }
     }
     Ok(copied)

@@ -4,10 +4,13 @@
 //! ref is set, and *proven* when all of it has been read and folded once ([`prove`]). Deleting one deletes
 //! the ref; its blocks are garbage then, unless others share them. Retention is not decided here.
 
+mod covered;
 mod prove;
 mod record;
 
-pub use prove::{Proof, prove};
+pub use covered::{Covered, covered};
+pub(crate) use covered::{covering, uncover};
+pub use prove::{Proof, prove, prove_and_tell};
 pub use record::{Proven, Snapshot};
 
 use crate::catalog::{self, Entries, Entry};

@@ -26,6 +26,19 @@ pub struct Proof {
 /// # Errors
 /// [`crate::HeadError::NoSnapshot`]; damage; failures of the store.
 pub fn prove(store: &Store, name: &HeadName, id: u64) -> Result<Proof> {
+    prove_and_tell(store, name, id, &mut |_| Ok(()))
+}
+
+/// The same, and tells how far it is, now and then; an error ends it, and nothing is noted.
+///
+/// # Errors
+/// As [`prove`]; what `told` returns.
+pub fn prove_and_tell(
+    store: &Store,
+    name: &HeadName,
+    id: u64,
+    told: &mut dyn FnMut(&Proven) -> Result<()>,
+) -> Result<Proof> {
     let snapshot = get(store, name, id)?;
     let session = store.session(&[&name.snapshot(id)])?;
     let state = State::open(&session, snapshot.root)?;
@@ -40,7 +53,7 @@ pub fn prove(store: &Store, name: &HeadName, id: u64) -> Result<Proof> {
         let found = state.scan(&session, uuid, work, &mut |(documents, bytes)| {
             proven.documents += documents;
             proven.document_bytes += bytes;
-            Ok(())
+            told(&proven)
         })?;
         divergences.append(found);
     }

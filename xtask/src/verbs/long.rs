@@ -24,7 +24,7 @@ struct LongRun {
     rounds: u32,
 }
 
-const RUNS: [LongRun; 17] = [
+const RUNS: [LongRun; 19] = [
     LongRun {
         name: "kills",
         what: "kill the test runner with SIGKILL; no mongod and no folder of its may stay",
@@ -160,6 +160,22 @@ const RUNS: [LongRun; 17] = [
         target: "update_model",
         test: "against_server::a_real_server_makes_the_same_of_random_diffs_and_modifiers",
         rounds: 50_000,
+    },
+    LongRun {
+        name: "lines",
+        what: "sources that roll back at random; the head always ends where the oplog's line leads",
+        package: "tidemark-head",
+        target: "line",
+        test: "however_the_source_rolls_back_the_head_is_what_the_line_says",
+        rounds: 5000,
+    },
+    LongRun {
+        name: "daemon-crashes",
+        what: "a daemon's machine dies at calls of its store; a round is other calls than the one before",
+        package: "tidemark-daemon",
+        target: "jobs",
+        test: "crashes::a_machine_that_dies_loses_nothing",
+        rounds: 20,
     },
 ];
 

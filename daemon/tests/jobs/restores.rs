@@ -1,0 +1,119 @@
+//! Restores: prepared as they were asked for, kept for a day, refused in words.
+
+use crate::rig::{GROUP, HOUR, Rig, SET, held};
+use tidemark_base::{Clock, SeededEntropy, Timestamp};
+use tidemark_head::dump::{ArchiveWriter, Compression};
+use tidemark_head::export::{self, Restorable};
+use tidemark_head::fork::Fork;
+use tidemark_metadata::{
+    Batch, JobKind, Namespace, RestoreJob, RestoreJobId, RestoreState, RestoreTarget, SnapshotName, Subject,
+    UserId,
+};
+
+/// Asks for a restore.
+fn ask(rig: &Rig, number: u8, target: RestoreTarget, namespaces: &[&str]) -> RestoreJobId {
+    let now = rig.clock.now();
+    let id = RestoreJobId::from_bytes([number; 12]);
+    let wish = RestoreJob {
+        group: GROUP,
+        id,
+        replica_set: SET,
+        target,
+        namespaces: namespaces.iter().map(|it| Namespace::new(*it).unwrap()).collect(),
+        users_and_roles: false,
+        gzip: false,
+        state: RestoreState::Preparing,
+        created_by: UserId::from_bytes([1; 12]),
+        created_at: now,
+    };
+    let mut batch = Batch::new();
+    batch.create(&wish).unwrap();
+    rig.metadata.commit(&batch).unwrap();
+    let subject = Subject::new(id.to_string()).unwrap();
+    rig.metadata.queue_job(Some(GROUP), JobKind::Restore, &subject, now).unwrap();
+    id
+}
+
+fn state(rig: &Rig, id: RestoreJobId) -> RestoreState {
+    rig.metadata.get::<RestoreJob>(&RestoreJob::id_of(GROUP, id)).unwrap().record.state
+}
+
+fn wait_until_prepared(rig: &Rig, id: RestoreJobId) -> RestoreState {
+    rig.wait("it is prepared", |rig| state(rig, id) != RestoreState::Preparing);
+    state(rig, id)
+}
+
+fn snapshot(id: u64) -> RestoreTarget {
+    RestoreTarget::Snapshot { name: SnapshotName::new(format!("{id:016x}")).unwrap() }
+}
+
+#[test]
+fn a_snapshot_and_a_second_are_restored_as_they_were() {
+    let (mut rig, _daemon) = Rig::running();
+    for _ in 0..8 {
+        rig.pass(HOUR);
+        rig.write(5);
+    }
+    let second = rig.secs() - 2 * 3600;
+    let timestamp = Timestamp { secs: second, ordinal: u32::MAX };
+    let of_snapshot = ask(&rig, 1, snapshot(1), &[]);
+    let of_second = ask(&rig, 2, RestoreTarget::PointInTime { timestamp }, &["app"]);
+    let expected = [rig.source.past[&rig.snapshots()[0].1.at.ts].clone(), rig.source.at(second).clone()];
+    for (id, expected) in [of_snapshot, of_second].into_iter().zip(expected) {
+        let RestoreState::Ready { bytes } = wait_until_prepared(&rig, id) else {
+            panic!("{:?}", state(&rig, id))
+        };
+        let (fork, found) = Fork::of_restore(&rig.store, &rig.name, &id.to_string()).unwrap();
+        assert_eq!(held(fork.state(), fork.session()), expected);
+        let plan = found.plan(&fork).unwrap();
+        let parts = plan.entries.iter().map(|it| it.part.clone()).collect();
+        let versions = found.versions();
+        let writer = ArchiveWriter::new(Vec::new(), "memory", Compression::Plain, &versions, parts).unwrap();
+        let archive = export::write(fork.state(), fork.session(), &plan, writer).unwrap();
+        assert_eq!(archive.len() as u64, bytes);
+    }
+    // A day later they are gone, and no link leads to them.
+    let link = rig.metadata.create_link(
+        GROUP,
+        of_second,
+        (3_600_000, 5),
+        rig.clock.now(),
+        &mut SeededEntropy::new(1),
+    );
+    let token = link.unwrap();
+    rig.pass(20 * HOUR);
+    assert!(matches!(state(&rig, of_second), RestoreState::Ready { .. }));
+    rig.wait_while_time_passes("they go", |rig| Restorable::list(&rig.store, &rig.name).unwrap().is_empty());
+    assert_eq!(state(&rig, of_second), RestoreState::Cancelled);
+    assert!(rig.metadata.look_at_link(token.reveal(), rig.clock.now()).is_err());
+}
+
+#[test]
+fn what_cannot_be_restored_is_refused_in_words() {
+    let (rig, _daemon) = Rig::running();
+    let future = Timestamp { secs: rig.secs() + 3600, ordinal: 1 };
+    let past = Timestamp { secs: rig.secs() - 3600, ordinal: 1 };
+    for (number, target, namespaces, words) in [
+        (1, snapshot(77), &[][..], "no snapshot 77"),
+        (2, RestoreTarget::PointInTime { timestamp: future }, &[], "nothing is known"),
+        (3, RestoreTarget::PointInTime { timestamp: past }, &[], "cannot be restored"),
+        (4, snapshot(1), &["app.b"], "there is no app.b"),
+    ] {
+        let id = ask(&rig, number, target, namespaces);
+        let RestoreState::Failed { error } = wait_until_prepared(&rig, id) else { panic!("{words}") };
+        assert!(error.as_str().contains(words), "{error}");
+    }
+    assert!(Restorable::list(&rig.store, &rig.name).unwrap().is_empty());
+}
+
+#[test]
+fn one_that_nobody_wants_any_more_goes() {
+    let (rig, _daemon) = Rig::running();
+    let id = ask(&rig, 1, snapshot(1), &[]);
+    wait_until_prepared(&rig, id);
+    assert_eq!(Restorable::list(&rig.store, &rig.name).unwrap().len(), 1);
+    rig.metadata
+        .change::<RestoreJob, _>(&RestoreJob::id_of(GROUP, id), |it| it.set_state(RestoreState::Cancelled))
+        .unwrap();
+    rig.wait_while_time_passes("it goes", |rig| Restorable::list(&rig.store, &rig.name).unwrap().is_empty());
+}

@@ -1,0 +1,85 @@
+//! Little room, none at all, and metadata out of reach: the oplog goes on, everything else waits, nothing is lost.
+
+use crate::failing::{FullDisk, Locked};
+use crate::rig::{HOUR, Rig};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+use tidemark_blockstore::Store;
+use tidemark_daemon::Room;
+use tidemark_metadata::{MemoryStore, Metadata};
+
+#[test]
+fn with_little_room_the_oplog_is_applied_and_snapshots_wait() {
+    let free = Arc::new(AtomicU64::new(1000));
+    let mut rig = Rig::new();
+    let says = Arc::clone(&free);
+    rig.room = Room::new(move || Some(says.load(Ordering::SeqCst)), 500);
+    rig.copy();
+    let _daemon = rig.daemon("d1");
+    rig.wait("the first snapshot", |rig| rig.snapshots().len() == 1);
+    free.store(499, Ordering::SeqCst);
+    for _ in 0..13 {
+        rig.pass(HOUR);
+        rig.write(5);
+    }
+    rig.settle();
+    assert_eq!(rig.head_held(), rig.source.held);
+    assert_eq!(rig.snapshots().len(), 1);
+    assert!(rig.has_event("SPACE_LOW") && !rig.has_event("SPACE_BACK"));
+    free.store(500, Ordering::SeqCst);
+    rig.wait_while_time_passes("what was due is taken", |rig| rig.snapshots().len() == 2);
+    assert!(rig.has_event("SPACE_BACK"));
+    rig.assert_snapshots();
+}
+
+#[test]
+fn a_disk_that_is_full_for_hours_loses_nothing_and_all_goes_on_by_itself() {
+    let is_full = Arc::new(AtomicBool::new(false));
+    let mut rig = Rig::new();
+    rig.copy();
+    let backend = FullDisk { inner: rig.backend.clone(), is_full: Arc::clone(&is_full) };
+    let daemon = rig.daemon_on("d1", rig.metadata.clone(), Store::new(Arc::new(backend)));
+    rig.wait("the first snapshot", |rig| rig.snapshots().len() == 1);
+    // Acknowledged a moment before there was no room left.
+    rig.write(20);
+    is_full.store(true, Ordering::SeqCst);
+    for _ in 0..13 {
+        rig.pass(HOUR);
+        // Nor can anybody else write now.
+    }
+    assert_eq!(rig.snapshots().len(), 1);
+    assert!(rig.has_event("JOB_FAILED"));
+    is_full.store(false, Ordering::SeqCst);
+    rig.write(20);
+    rig.settle();
+    rig.wait_while_time_passes("what was due is taken", |rig| rig.snapshots().len() > 1);
+    assert_eq!(rig.head_held(), rig.source.held);
+    rig.assert_snapshots();
+    drop(daemon);
+}
+
+#[test]
+fn metadata_that_are_locked_for_hours_stop_nothing_for_good() {
+    let is_locked = Arc::new(AtomicBool::new(false));
+    let mut rig = Rig::new();
+    let locked = Locked { inner: MemoryStore::new(), is_locked: Arc::clone(&is_locked) };
+    rig.metadata = Metadata::new(Arc::new(locked));
+    rig.introduce(&rig.metadata);
+    rig.copy();
+    let daemon = rig.daemon("d1");
+    rig.wait("the first snapshot", |rig| rig.snapshots().len() == 1);
+    for _ in 0..3 {
+        is_locked.store(true, Ordering::SeqCst);
+        rig.write(20);
+        for _ in 0..20 {
+            rig.clock.advance(HOUR / 4);
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        is_locked.store(false, Ordering::SeqCst);
+        rig.settle();
+        assert_eq!(rig.head_held(), rig.source.held);
+    }
+    assert!(daemon.is_running());
+    rig.assert_snapshots();
+}
