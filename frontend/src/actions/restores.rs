@@ -151,7 +151,10 @@ pub(crate) fn link(
 ) -> Result<String> {
     actor.require(Permission::Restore, group)?;
     get(parts, actor, group, id)?;
-    let life_ms = hours.saturating_mul(3_600_000);
+    if !(1..=24).contains(&hours) {
+        return Err(Problem::invalid("life of a link", "it is 1 to 24 hours"));
+    }
+    let life_ms = hours * 3_600_000;
     let (now, metadata) = (parts.clock.now(), &parts.metadata);
     let token =
         parts.with_entropy(|entropy| metadata.create_link(group, id, (life_ms, uses), now, entropy))?;
