@@ -1,12 +1,12 @@
-//! What is backed up and how: status, filters, connection, schedule, retention.
+//! What is backed up and how: status, filters, connection, schedule, retention. The daemon looks at the status by
+//! itself; nothing is queued here.
 
 use super::{Actor, Problem, Result, groups, note};
 use crate::site::Parts;
 use tidemark_base::protocol::Connection;
 use tidemark_metadata::rules::roles::Permission;
 use tidemark_metadata::{
-    BackupConfig, GroupId, JobKind, Namespace, Ordered, ReplicaSet, ReplicaSetId, Secret, Status, Subject,
-    SyncSource, Zone,
+    BackupConfig, GroupId, Namespace, Ordered, ReplicaSet, ReplicaSetId, Secret, Status, SyncSource, Zone,
 };
 
 /// A replica set and its backup.
@@ -103,7 +103,6 @@ pub(crate) fn change(
             Ok(config)
         })?;
     tell(parts, actor, &set, before, &config, changes);
-    follow_up(parts, &config, before)?;
     Ok(Backup { set, config })
 }
 
@@ -178,23 +177,5 @@ fn tell(
         || changes.retention.iter().any(Option::is_some);
     if is_other {
         say("BACKUP_CONFIG_CHANGED", format!("{}: schedule, retention or filters were changed", set.name));
-    }
-}
-
-/// A termination is a job of the daemon, which waits until it can no longer be undone; undoing it takes the job back.
-fn follow_up(parts: &Parts, config: &BackupConfig, before: Option<Status>) -> Result<()> {
-    let (now, group) = (parts.clock.now(), Some(config.group));
-    let subject = Subject::new(config.replica_set.to_string())?;
-    match (before, config.status) {
-        (Some(Status::Terminating), Status::Stopped) => {
-            let id = tidemark_metadata::Job::id_of(group, JobKind::Terminate, &subject);
-            match parts.metadata.cancel_job(&id, now) {
-                Err(tidemark_metadata::Error::NotFound { .. }) => Ok(()),
-                other => Ok(other?),
-            }
-        }
-        (Some(Status::Terminating), _) | (_, Status::Inactive) => Ok(()),
-        (_, Status::Terminating) => Ok(parts.metadata.queue_job(group, JobKind::Terminate, &subject, now)?),
-        _ => Ok(()),
     }
 }

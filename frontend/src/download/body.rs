@@ -139,3 +139,56 @@ impl HttpBody for Sent {
         self.left.map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::Router;
+    use axum::body::Body;
+    use axum::routing::get;
+    use std::io::Read as _;
+
+    /// What comes over a real connection when a body is written and then ended or cut.
+    async fn on_the_wire(is_cut: bool) -> Vec<u8> {
+        let answer = move || async move {
+            let (mut pipe, body) = Pipe::new(None);
+            drop(tokio::task::spawn_blocking(move || {
+                // More than waits anywhere on the way, so that a part was sent.
+                pipe.write_all(&vec![b'x'; 64 * PIECE_BYTES]).unwrap();
+                if is_cut { pipe.cut() } else { pipe.end() }
+            }));
+            Body::new(body)
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = Router::new().route("/", get(answer));
+        let serving = tokio::spawn(async move { axum::serve(listener, router).await });
+        let got = tokio::task::spawn_blocking(move || {
+            let mut stream = std::net::TcpStream::connect(address).unwrap();
+            stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+            stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+            let mut got = Vec::new();
+            let _ = stream.read_to_end(&mut got);
+            got
+        });
+        let got = got.await.unwrap();
+        serving.abort();
+        got
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_cut_lacks_the_end_of_its_chunks() {
+        let whole = on_the_wire(false).await;
+        assert!(whole.ends_with(b"\r\n0\r\n\r\n") && whole.len() > 64 * PIECE_BYTES);
+        let cut = on_the_wire(true).await;
+        assert!(cut.starts_with(b"HTTP/1.1 200 OK") && !cut.ends_with(b"0\r\n\r\n"));
+    }
+
+    #[tokio::test]
+    async fn a_writer_stops_when_nobody_takes_it_any_more() {
+        let (mut pipe, body) = Pipe::new(None);
+        drop(body);
+        let wrote = tokio::task::spawn_blocking(move || pipe.write_all(&[0; 2 * PIECE_BYTES]));
+        assert_eq!(wrote.await.unwrap().unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+    }
+}

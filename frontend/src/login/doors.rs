@@ -125,11 +125,15 @@ fn network(address: IpAddr) -> String {
     }
 }
 
-/// The site and its doors: what pages work with.
+/// The lines that install an agent for a group, by the group's id.
+pub(crate) type Lines = Arc<dyn Fn(&str) -> String + Send + Sync>;
+
+/// What pages work with: the site, its doors, and what they say of agents.
 #[derive(Clone)]
 pub(crate) struct Desk {
     pub(crate) site: Site,
     pub(crate) doors: Doors,
+    pub(crate) install: Lines,
 }
 
 #[cfg(test)]

@@ -53,7 +53,7 @@ struct GroupPage {
     may_manage: bool,
     may_restore: bool,
     may_share: bool,
-    public_url: String,
+    install: String,
 }
 
 struct SetCard {
@@ -70,11 +70,12 @@ struct SetCard {
 
 pub(super) async fn one(State(desk): State<Desk>, Path(group): Path<String>, person: Person) -> Shown {
     let group: GroupId = group.parse().map_err(|_| Problem::NotInGroup)?;
-    let shown = desk.site.run(move |site| read(site, &person, group)).await?;
+    let install = (desk.install)(&group.to_string());
+    let shown = desk.site.run(move |site| read(site, &person, group, install)).await?;
     Ok(page(&shown))
 }
 
-fn read(site: &Parts, person: &Person, group: GroupId) -> Result<GroupPage> {
+fn read(site: &Parts, person: &Person, group: GroupId, install: String) -> Result<GroupPage> {
     let actor = &person.actor;
     let (now, name) = (site.clock.now(), groups::get(site, actor, group)?.name);
     let sets = overview::of_group(site, actor, group)?;
@@ -106,7 +107,7 @@ fn read(site: &Parts, person: &Person, group: GroupId) -> Result<GroupPage> {
         may_manage: actor.may(Permission::ManageBackup, group),
         may_restore: actor.may(Permission::Restore, group),
         may_share: actor.may(Permission::ManageAccess, group),
-        public_url: site.public_url.clone(),
+        install,
     })
 }
 

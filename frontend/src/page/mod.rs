@@ -23,6 +23,7 @@ use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
+use std::sync::Arc;
 
 /// Longest form.
 const MAX_FORM_BYTES: usize = 64 << 10;
@@ -30,9 +31,10 @@ const MAX_FORM_BYTES: usize = 64 << 10;
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
                       frame-ancestors 'none'; base-uri 'none'";
 
-/// The pages of a site.
-pub fn router(site: Site, doors: Doors) -> Router {
-    let pages = Router::new()
+/// The pages of a site. `install` gives the lines by which an agent of a group, named by its id, is installed.
+pub fn router(site: Site, doors: Doors, install: impl Fn(&str) -> String + Send + Sync + 'static) -> Router {
+    let desk = Desk { site, doors, install: Arc::new(install) };
+    Router::new()
         .route("/", get(group::all))
         .route("/style.css", get(style))
         .route("/login", get(door::login).post(door::enter))
@@ -56,8 +58,7 @@ pub fn router(site: Site, doors: Doors) -> Router {
         .route("/groups/{group}/apikeys/{id}/revoke", post(order::revoke_api_key))
         .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
         .layer(map_response(guarded))
-        .with_state(Desk { site, doors });
-    Router::new().merge(pages)
+        .with_state(desk)
 }
 
 async fn style() -> Response {

@@ -44,14 +44,13 @@ impl FromRequestParts<Site> for Ask {
         let Query(query) = query.map_err(|_| bad("what follows the path is not understood"))?;
         let number = |name: &str, default: u64, most: u64| match query.get(name) {
             None => Ok(default),
-            Some(text) => text
-                .parse::<u64>()
-                .ok()
-                .filter(|it| (1..=most).contains(it))
-                .ok_or_else(|| bad(&format!("{name}: it is a number from 1 to {most}"))),
+            Some(text) => {
+                let number = text.parse::<u64>().ok().filter(|it| (1..=most).contains(it));
+                number.ok_or_else(|| format!("{name}: it is a number from 1 to {most}"))
+            }
         };
-        let page = number("pageNum", 1, 1 << 32)?;
-        let items = number("itemsPerPage", ITEMS.0 as u64, ITEMS.1 as u64)?;
+        let page = number("pageNum", 1, 1 << 32).map_err(|it| bad(&it))?;
+        let items = number("itemsPerPage", ITEMS.0 as u64, ITEMS.1 as u64).map_err(|it| bad(&it))?;
         let path = head.extensions.get::<OriginalUri>().map_or(&head.uri, |it| &it.0).path().to_owned();
         let items = usize::try_from(items).unwrap_or(ITEMS.1);
         Ok(Self { site: site.clone(), actor, names, path, page, items })

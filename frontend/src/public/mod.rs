@@ -1,6 +1,6 @@
 //! The public API: JSON over HTTPS, in the resources and names of Ops Manager's.
 //!
-//! Authenticated by HTTP digest, request by request; what a key may do is asked of [`crate::actions`]. Lists are
+//! Authenticated by HTTP digest, request by request; what a key may do is asked of `actions`. Lists are
 //! `{results, totalCount, links}`, refusals `{error, errorCode, reason, detail}`. No cookies, so nothing that another
 //! site could make a browser do, and bodies must say that they are JSON.
 

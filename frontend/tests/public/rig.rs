@@ -111,7 +111,12 @@ impl Rig {
             public_url: URL.to_owned(),
         });
         let router = public::router(site.clone())
-            .merge(page::router(site.clone(), doors))
+            .merge(page::router(site.clone(), doors, |group| {
+                format!(
+                    "curl {URL}/install/agent.sh {group}
+"
+                )
+            }))
             .merge(download::router(site.clone()));
         let snapshot = format!("{number:016x}");
         Self { site, clock, router, group: own, other, head: Mutex::new(head), snapshot, keys }
