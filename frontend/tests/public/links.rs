@@ -10,6 +10,8 @@ use std::time::Duration;
 use tidemark_base::Clock as _;
 use tidemark_head::dump::{ArchiveReader, Item, Source as _};
 use tidemark_metadata::{RestoreJobId, RestoreLink};
+use tidemark_testkit::live;
+use tidemark_testkit::live::tools::{Target, mongorestore};
 
 /// A prepared restore of all or of some, and a link to it.
 async fn link(rig: &Rig, restore: &serde_json::Value, uses: u32, lie: i64) -> (String, String, u64) {
@@ -171,4 +173,50 @@ async fn a_cut_download_is_seen_as_cut_on_the_wire() {
     let told = format!("content-length: {}", bytes + 1);
     assert!(String::from_utf8_lossy(&got[..head]).to_ascii_lowercase().contains(&told));
     assert!(((got.len() - head - 4) as u64) < bytes + 1, "short of what was told");
+}
+
+/// What came of a body, and whether it ended as it should.
+async fn received(rig: &Rig, path: &str) -> (Vec<u8>, bool) {
+    let mut body = rig.raw(request("GET", path)).await.into_body();
+    let mut got = Vec::new();
+    loop {
+        let frame = std::future::poll_fn(|context| std::pin::Pin::new(&mut body).poll_frame(context)).await;
+        match frame {
+            Some(Ok(frame)) => got.extend_from_slice(&frame.into_data().unwrap()),
+            Some(Err(_)) => return (got, false),
+            None => return (got, true),
+        }
+    }
+}
+
+/// The peer that downloads are for: it restores a whole one, and says of a cut one that it is none.
+#[tokio::test(flavor = "multi_thread")]
+async fn mongorestore_takes_a_whole_download_and_reports_a_cut_one() {
+    let rig = Rig::new();
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = Vec::new();
+    for (name, gzip, lie) in [("plain", false, 0), ("packed", true, 0), ("cut", false, -1)] {
+        let (path, _, _) = link(&rig, &json!({"snapshotId": rig.snapshot, "gzip": gzip}), 1, lie).await;
+        let (bytes, is_whole) = received(&rig, &path).await;
+        assert_eq!(is_whole, lie == 0);
+        let file = folder.path().join(name);
+        std::fs::write(&file, bytes).unwrap();
+        files.push(format!("--archive={}", file.display()));
+    }
+    let restored = tokio::task::spawn_blocking(move || {
+        let mongod = live::standalone().unwrap();
+        let target = Target::from(&mongod);
+        let [plain, packed, cut] = files.try_into().unwrap();
+        [
+            vec![plain, "--drop".to_owned()],
+            vec![packed, "--drop".to_owned(), "--gzip".to_owned()],
+            vec![cut, "--drop".to_owned()],
+        ]
+        .map(|args| mongorestore(&target, &args.iter().map(String::as_str).collect::<Vec<_>>()))
+    });
+    let [plain, packed, cut] = restored.await.unwrap();
+    for said in [plain.unwrap(), packed.unwrap()] {
+        assert!(said.contains("6000 document(s) restored successfully. 0 document(s) failed"), "{said}");
+    }
+    assert!(cut.unwrap_err().to_string().contains("Failed"), "a cut one is an error");
 }
