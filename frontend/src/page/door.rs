@@ -180,7 +180,7 @@ pub(super) async fn accept(
         let who = match person {
             Some(person) if as_known => {
                 // As for every order of somebody who is logged in.
-                if fields.text("csrf") != person.csrf {
+                if !person.has_token(fields.text("csrf")) {
                     return Err(Problem::refused("this form belongs to another session: reload the page"));
                 }
                 Joining::Known(person.actor.user)

@@ -9,7 +9,7 @@ use crate::login::doors::Desk;
 use crate::login::person::Person;
 use crate::site::Parts;
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse as _, Redirect};
 use tidemark_metadata::rules::roles::Permission;
 use tidemark_metadata::{Group, GroupId, Record as _, RestoreState, Status};
@@ -68,10 +68,19 @@ struct SetCard {
     buttons: Vec<Button>,
 }
 
-pub(super) async fn one(State(desk): State<Desk>, Path(group): Path<String>, person: Person) -> Shown {
+pub(super) async fn one(
+    State(desk): State<Desk>,
+    Path(group): Path<String>,
+    RawQuery(query): RawQuery,
+    person: Person,
+) -> Shown {
     let group: GroupId = group.parse().map_err(|_| Problem::NotInGroup)?;
     let install = (desk.install)(&group.to_string());
-    let shown = desk.site.run(move |site| read(site, &person, group, install)).await?;
+    let mut shown = desk.site.run(move |site| read(site, &person, group, install)).await?;
+    // For whoever wants to type.
+    if query.as_deref() == Some("hold") {
+        shown.top.refresh_secs = None;
+    }
     Ok(page(&shown))
 }
 

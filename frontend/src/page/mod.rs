@@ -1,7 +1,7 @@
 //! The pages: one for each group with its replica sets, one for each replica set, and the door.
 //!
 //! Rendered on the server, without scripts; nothing is fetched from elsewhere. A page that shows something going on loads
-//! itself again; forms are on pages that do not. Forms come from our own pages and carry the token of their session. What
+//! itself again, unless it is held to fill in a form; the long forms are on pages that do not. Forms come from our own pages and carry the token of their session. What
 //! opens something (keys, links, invitations) is in the answer to the form that made it, and on no other page.
 
 mod door;

@@ -168,6 +168,9 @@ async fn what_is_going_on_is_shown_and_loads_itself_again() {
         text.contains("<progress value=\"3\" max=\"10\">") && text.contains("reading &#60;everything&#62;")
     );
 
+    let held = page(&rig, "restore-held", &format!("{at}?hold"), &cookie).await;
+    assert!(text.contains("href=\"?hold\"") && !held.contains("http-equiv"), "to fill in a form");
+
     rig.prepare(&job.id.to_string(), 0);
     let text = page(&rig, "restore-ready", &at, &cookie).await;
     assert!(text.contains("ready, ") && !text.contains("http-equiv"));
