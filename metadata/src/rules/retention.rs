@@ -109,6 +109,41 @@ enum Tier {
     Monthly,
 }
 
+/// Until when each snapshot is held as things are: for people, since the length of months makes it a day or two unsharp,
+/// and the newest restorable one stays in any case.
+///
+/// # Errors
+/// As [`expired`].
+pub fn held_until(
+    snapshots: &[SnapshotFacts],
+    retention: &Retention,
+    zone: &Zone,
+) -> Result<BTreeMap<String, UnixMillis>> {
+    retention.check()?;
+    let rules = zone.rules()?;
+    let mut ordered: Vec<&SnapshotFacts> = snapshots.iter().collect();
+    ordered.sort_by(|a, b| (a.taken, &a.name).cmp(&(b.taken, &b.name)));
+    let firsts = firsts(&ordered, &rules)?;
+    let spans = [
+        (Tier::Base, Span::new().days(i64::from(retention.base_days))),
+        (Tier::Daily, Span::new().days(i64::from(retention.daily_days))),
+        (Tier::Weekly, Span::new().weeks(i64::from(retention.weekly_weeks))),
+        (Tier::Monthly, Span::new().months(i64::from(retention.monthly_months))),
+    ];
+    let mut held = BTreeMap::new();
+    for snapshot in ordered {
+        let taken = stamp(snapshot.taken)?.to_zoned(rules.clone());
+        let is_held = |tier: &Tier| {
+            *tier == Tier::Base || firsts.get(tier).is_some_and(|all| all.contains(snapshot.name.as_str()))
+        };
+        let ends = spans.iter().filter(|(tier, _)| is_held(tier));
+        let ends = ends.filter_map(|(_, span)| taken.checked_add(*span).ok());
+        let ends = ends.filter_map(|end| u64::try_from(end.timestamp().as_millisecond()).ok());
+        held.insert(snapshot.name.clone(), UnixMillis(ends.max().unwrap_or(u64::MAX)));
+    }
+    Ok(held)
+}
+
 /// The moment from which each tier holds; none for a tier that is off.
 fn limits(
     retention: &Retention,

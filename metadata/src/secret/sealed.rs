@@ -81,6 +81,8 @@ pub struct SealingKey {
     key: LessSafeKey,
     /// Tells this key from others without saying anything about it.
     mark: [u8; 4],
+    /// What other keys are made of.
+    others: [u8; 32],
 }
 
 impl SealingKey {
@@ -89,8 +91,15 @@ impl SealingKey {
     pub fn from_bytes(bytes: &[u8; 32]) -> Self {
         let key = blake3::derive_key("tidemark metadata v1 sealing key", bytes);
         let [a, b, c, d, ..] = blake3::derive_key("tidemark metadata v1 sealing key mark", bytes);
+        let others = blake3::derive_key("tidemark metadata v1 other keys", bytes);
         let key = UnboundKey::new(&AES_256_GCM, &key).expect("AES-256 takes 32 bytes");
-        Self { key: LessSafeKey::new(key), mark: [a, b, c, d] }
+        Self { key: LessSafeKey::new(key), mark: [a, b, c, d], others }
+    }
+
+    /// A key for something else, the same in all processes of an installation. Leads neither back nor to other contexts.
+    #[must_use]
+    pub fn other(&self, context: &'static str) -> [u8; 32] {
+        blake3::derive_key(context, &self.others)
     }
 
     /// Seals a secret for one place, for instance `backupConfig <id>`. Nonces are random: with 96 bits one key may
@@ -153,6 +162,13 @@ mod tests {
 
     fn secret() -> Secret {
         Secret::new(b"mongodb://backup:hunter2@db1".to_vec()).unwrap()
+    }
+
+    #[test]
+    fn other_keys_differ_by_context_and_by_key() {
+        let (one, two) = (SealingKey::from_bytes(&[1; 32]), SealingKey::from_bytes(&[2; 32]));
+        assert_eq!(one.other("a"), SealingKey::from_bytes(&[1; 32]).other("a"));
+        assert!(one.other("a") != one.other("b") && one.other("a") != two.other("a"));
     }
 
     #[test]

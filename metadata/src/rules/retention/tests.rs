@@ -193,3 +193,15 @@ proptest! {
 }
 
 const START: u64 = 1_700_000_000_000;
+
+#[test]
+fn what_is_said_of_the_end_comes_true_within_days() {
+    let (mut all, now) = live(at("2025-01-01T00:00:00Z"), 400);
+    all.push(snapshot(UnixMillis(now.0 + 5000 * DAY)));
+    let held = held_until(&all, &Retention::default(), &Zone::utc()).unwrap();
+    for it in &all[..all.len() - 1] {
+        let end = held[&it.name].0;
+        assert!(!run(&all, UnixMillis(end - 3 * DAY)).contains(&it.name), "{it:?}");
+        assert!(run(&all, UnixMillis(end + 3 * DAY)).contains(&it.name), "{it:?}");
+    }
+}

@@ -1,0 +1,227 @@
+//! What the forms of pages order: done, then back to the page; what is shown once is shown at once.
+
+use super::error::Shown;
+use super::render::{Top, page};
+use crate::actions::backups::{self, Changes};
+use crate::actions::restores::{self, LINK, When, Wish};
+use crate::actions::{Problem, Result, groups, keys, people};
+use crate::login::doors::Desk;
+use crate::login::posted::{Fields, Order};
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use tidemark_base::Timestamp;
+use tidemark_metadata::{GroupId, Namespace, ReplicaSetId, RestoreJobId, Status, UserId, Zone};
+
+#[derive(Template)]
+#[template(path = "once.html")]
+struct OncePage {
+    top: Top,
+    text: &'static str,
+    shown: Vec<(&'static str, String)>,
+    back: String,
+}
+
+fn group_of(text: &str) -> Result<GroupId> {
+    text.parse().map_err(|_| Problem::NotInGroup)
+}
+
+fn set_of(text: &str) -> Result<ReplicaSetId> {
+    text.parse().map_err(|_| Problem::NotFound { what: "replica set" })
+}
+
+fn restore_of(text: &str) -> Result<RestoreJobId> {
+    text.parse().map_err(|_| Problem::NotFound { what: "restore" })
+}
+
+fn back(group: GroupId) -> Response {
+    Redirect::to(&format!("/groups/{group}")).into_response()
+}
+
+fn once(order: &Order, group: GroupId, text: &'static str, shown: Vec<(&'static str, String)>) -> Response {
+    let top = Top::of("Shown once", &order.person);
+    page(&OncePage { top, text, shown, back: format!("/groups/{group}") })
+}
+
+pub(super) async fn create_group(State(desk): State<Desk>, order: Order) -> Shown {
+    let made = desk
+        .site
+        .run(move |site| groups::create(site, &order.person.actor, order.fields.text("name").trim()));
+    Ok(back(made.await?.id))
+}
+
+pub(super) async fn status(
+    State(desk): State<Desk>,
+    Path((group, set)): Path<(String, String)>,
+    order: Order,
+) -> Shown {
+    let (group, set) = (group_of(&group)?, set_of(&set)?);
+    let wish = order.fields.text("status");
+    let wish = Status::ALL.into_iter().find(|it| it.as_str() == wish);
+    let wish = wish.ok_or_else(|| Problem::invalid("status", "there is no such status"))?;
+    if matches!(wish, Status::Terminating | Status::Provisioning) && !order.fields.is_ticked("confirm") {
+        return Err(Problem::invalid("confirmation", "tick the box to say that you mean it").into());
+    }
+    let changes = Changes { status: Some(wish), ..Changes::default() };
+    let done = move |site: &_| backups::change(site, &order.person.actor, (group, set), &changes).map(drop);
+    desk.site.run(done).await?;
+    Ok(back(group))
+}
+
+pub(super) async fn schedule(
+    State(desk): State<Desk>,
+    Path((group, set)): Path<(String, String)>,
+    order: Order,
+) -> Shown {
+    let (group, set) = (group_of(&group)?, set_of(&set)?);
+    let fields = &order.fields;
+    let excluded = fields.words("excluded").into_iter().map(Namespace::new).collect::<Result<_, _>>()?;
+    let changes = Changes {
+        interval_hours: fields.number("interval")?,
+        reference_hour: fields.number("hour")?,
+        zone: fields.filled("zone").map(Zone::new).transpose()?,
+        pitr_window_hours: fields.number("window")?,
+        retention: [
+            fields.number("days")?,
+            fields.number("daily")?,
+            fields.number("weekly")?,
+            fields.number("monthly")?,
+        ],
+        excluded_namespaces: Some(excluded),
+        ..Changes::default()
+    };
+    let done = move |site: &_| backups::change(site, &order.person.actor, (group, set), &changes).map(drop);
+    desk.site.run(done).await?;
+    Ok(Redirect::to(&format!("/groups/{group}/sets/{set}")).into_response())
+}
+
+pub(super) async fn restore(
+    State(desk): State<Desk>,
+    Path((group, set)): Path<(String, String)>,
+    order: Order,
+) -> Shown {
+    let (group, set) = (group_of(&group)?, set_of(&set)?);
+    let wish = wish(&order.fields)?;
+    let done = move |site: &_| restores::create(site, &order.person.actor, (group, set), wish).map(drop);
+    desk.site.run(done).await?;
+    Ok(back(group))
+}
+
+fn wish(fields: &Fields) -> Result<Wish> {
+    let when = match (fields.filled("snapshot"), fields.filled("second")) {
+        (Some(name), None) => When::Snapshot(name.to_owned()),
+        (None, Some(second)) => When::Time(Timestamp { secs: parse_second(second)?, ordinal: u32::MAX }),
+        _ => return Err(Problem::invalid("restore", "choose a snapshot, or give a second, and not both")),
+    };
+    let namespaces = fields.words("namespaces").into_iter().map(Namespace::new).collect::<Result<_, _>>()?;
+    let (users_and_roles, gzip) = (fields.is_ticked("users"), fields.is_ticked("gzip"));
+    Ok(Wish { when, namespaces, users_and_roles, gzip })
+}
+
+/// A second in UTC, as browsers send it: with seconds or, if they are zero, without.
+fn parse_second(text: &str) -> Result<u32> {
+    let seconds = if text.len() == 16 { ":00" } else { "" };
+    let stamp = format!("{text}{seconds}Z").parse::<jiff::Timestamp>().ok();
+    let second = stamp.and_then(|it| u32::try_from(it.as_second()).ok());
+    second.ok_or_else(|| Problem::invalid("second", "it is a time like 2026-11-22T10:00:00, in UTC"))
+}
+
+pub(super) async fn cancel(
+    State(desk): State<Desk>,
+    Path((group, id)): Path<(String, String)>,
+    order: Order,
+) -> Shown {
+    let (group, id) = (group_of(&group)?, restore_of(&id)?);
+    desk.site.run(move |site| restores::cancel(site, &order.person.actor, group, id).map(drop)).await?;
+    Ok(back(group))
+}
+
+pub(super) async fn link(
+    State(desk): State<Desk>,
+    Path((group, id)): Path<(String, String)>,
+    order: Order,
+) -> Shown {
+    let (group, id) = (group_of(&group)?, restore_of(&id)?);
+    let bounds =
+        (order.fields.number("hours")?.unwrap_or(LINK.0), order.fields.number("uses")?.unwrap_or(LINK.1));
+    let actor = order.person.actor.clone();
+    let url = desk.site.run(move |site| restores::link(site, &actor, (group, id), bounds)).await?;
+    let command = format!("curl -fsS '{url}' | mongorestore --archive");
+    let text = "Whoever has this link can read the data, as long as it is good. It is shown this once.";
+    Ok(once(
+        &order,
+        group,
+        text,
+        vec![("Link", url), ("For instance (add --gzip for a packed one)", command)],
+    ))
+}
+
+pub(super) async fn revoke(
+    State(desk): State<Desk>,
+    Path((group, id)): Path<(String, String)>,
+    order: Order,
+) -> Shown {
+    let (group, id) = (group_of(&group)?, restore_of(&id)?);
+    desk.site.run(move |site| restores::revoke(site, &order.person.actor, group, id)).await?;
+    Ok(back(group))
+}
+
+pub(super) async fn invite(State(desk): State<Desk>, Path(group): Path<String>, order: Order) -> Shown {
+    let (group, role) = (group_of(&group)?, people::role(order.fields.text("role"))?);
+    let actor = order.person.actor.clone();
+    let url = desk.site.run(move |site| people::invite(site, &actor, group, role)).await?;
+    let text = "Send this to the one you invite: it is good once, for a week. It is shown this once.";
+    Ok(once(&order, group, text, vec![("Invitation", url)]))
+}
+
+pub(super) async fn role(
+    State(desk): State<Desk>,
+    Path((group, user)): Path<(String, String)>,
+    order: Order,
+) -> Shown {
+    let group = group_of(&group)?;
+    let user: UserId = user.parse().map_err(|_| Problem::NotFound { what: "user" })?;
+    // None takes the person out of the group.
+    let role = order.fields.filled("role").map(people::role).transpose()?;
+    let done = move |site: &_| people::set_role(site, &order.person.actor, (group, user), role);
+    desk.site.run(done).await?;
+    Ok(back(group))
+}
+
+pub(super) async fn agent_key(State(desk): State<Desk>, Path(group): Path<String>, order: Order) -> Shown {
+    let group = group_of(&group)?;
+    let (actor, name) = (order.person.actor.clone(), order.fields.text("name").trim().to_owned());
+    let made = desk.site.run(move |site| keys::create_for_agents(site, &actor, group, &name)).await?;
+    let text = "The key for agents of this group. It is shown this once.";
+    Ok(once(&order, group, text, vec![("Key", made.0.reveal().to_owned())]))
+}
+
+pub(super) async fn revoke_agent_key(
+    State(desk): State<Desk>,
+    Path((group, id)): Path<(String, String)>,
+    order: Order,
+) -> Shown {
+    let group = group_of(&group)?;
+    desk.site.run(move |site| keys::revoke_of_agents(site, &order.person.actor, group, &id)).await?;
+    Ok(back(group))
+}
+
+pub(super) async fn api_key(State(desk): State<Desk>, Path(group): Path<String>, order: Order) -> Shown {
+    let (group, role) = (group_of(&group)?, people::role(order.fields.text("role"))?);
+    let (actor, name) = (order.person.actor.clone(), order.fields.text("name").trim().to_owned());
+    let made = desk.site.run(move |site| keys::create_for_api(site, &actor, group, (&name, role))).await?;
+    let private = String::from_utf8_lossy(made.private.reveal()).into_owned();
+    let text = "A key of the public API. Its private half is shown this once.";
+    let public = hex::encode(made.record.public);
+    Ok(once(&order, group, text, vec![("Public key", public), ("Private key", private)]))
+}
+
+pub(super) async fn revoke_api_key(
+    State(desk): State<Desk>,
+    Path((group, id)): Path<(String, String)>,
+    order: Order,
+) -> Shown {
+    let group = group_of(&group)?;
+    desk.site.run(move |site| keys::revoke_of_api(site, &order.person.actor, group, &id)).await?;
+    Ok(back(group))
+}

@@ -1,0 +1,159 @@
+//! `backupConfigs` and their `snapshotSchedule`. How an agent connects is written and never read.
+
+use super::ask::{Answer, Ask};
+use super::input::Input;
+use crate::actions::backups::{self, Backup, Changes};
+use crate::actions::{Problem, Result};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tidemark_base::protocol::{Address, Connection};
+use tidemark_metadata::{HostName, Namespace, Seed, Status, SyncSource, Zone};
+
+pub(super) async fn list(ask: Ask) -> Answer {
+    let group = ask.group()?;
+    let backups = ask.run(move |parts, actor| backups::list(parts, actor, group)).await?;
+    ask.list(&backups, shown_config)
+}
+
+pub(super) async fn get(ask: Ask) -> Answer {
+    let (group, set) = ask.set()?;
+    let backup = ask.run(move |parts, actor| backups::get(parts, actor, group, set)).await?;
+    ask.one(shown_config(&backup))
+}
+
+fn shown_config(backup: &Backup) -> Value {
+    let Backup { set, config } = backup;
+    let source = match &config.sync_source {
+        SyncSource::Secondary => "SECONDARY".to_owned(),
+        SyncSource::Primary => "PRIMARY".to_owned(),
+        SyncSource::Member(it) => format!("{}:{}", it.host, it.port),
+    };
+    json!({
+        "groupId": set.group.to_string(),
+        "clusterId": set.id.to_string(),
+        "replicaSetName": set.name.as_str(),
+        "statusName": config.status.as_str(),
+        "excludedNamespaces": config.excluded_namespaces.iter().map(Namespace::as_str).collect::<Vec<_>>(),
+        "syncSource": source,
+        "connectionProvided": config.connection.is_some(),
+    })
+}
+
+/// What a client may change.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct Patch {
+    status_name: Option<String>,
+    excluded_namespaces: Option<Vec<String>>,
+    sync_source: Option<String>,
+    username: Option<String>,
+    password: Option<String>,
+    auth_source: Option<String>,
+    ssl_ca_pem: Option<String>,
+    seeds: Option<Vec<String>>,
+}
+
+pub(super) async fn change(ask: Ask, Input(patch): Input<Patch>) -> Answer {
+    let id = ask.set()?;
+    let changes = changes(patch)?;
+    let backup = ask.run(move |parts, actor| backups::change(parts, actor, id, &changes)).await?;
+    ask.one(shown_config(&backup))
+}
+
+fn changes(patch: Patch) -> Result<Changes> {
+    let namespaces = |it: Vec<String>| it.into_iter().map(Namespace::new).collect::<Result<Vec<_>, _>>();
+    let excluded_namespaces = patch.excluded_namespaces.map(namespaces).transpose()?;
+    let status = patch.status_name.as_deref().map(status).transpose()?;
+    let sync_source = patch.sync_source.as_deref().map(source).transpose()?;
+    let is_connection = [&patch.username, &patch.password, &patch.auth_source, &patch.ssl_ca_pem];
+    let is_connection = is_connection.iter().any(|it| it.is_some()) || patch.seeds.is_some();
+    let seeds = patch.seeds.unwrap_or_default();
+    let seeds = seeds.iter().map(|it| address(it)).collect::<Result<Vec<_>>>()?;
+    // All of it at once: a part of an old one and a part of a new one is no connection.
+    let connection = is_connection.then(|| Connection {
+        seeds: seeds.into_iter().map(|it| Address { host: it.host.into(), port: it.port }).collect(),
+        user: patch.username.unwrap_or_default(),
+        password: patch.password.unwrap_or_default(),
+        auth_source: patch.auth_source.unwrap_or_else(|| "admin".to_owned()),
+        ca_pem: patch.ssl_ca_pem,
+    });
+    Ok(Changes { status, excluded_namespaces, sync_source, connection, ..Changes::default() })
+}
+
+/// A status that somebody may wish for.
+fn status(name: &str) -> Result<Status> {
+    let wishes = [Status::Started, Status::Stopped, Status::Terminating, Status::Provisioning];
+    let found = wishes.into_iter().find(|it| it.as_str() == name);
+    let problem = "take STARTED, STOPPED, TERMINATING, or PROVISIONING to copy everything anew";
+    found.ok_or_else(|| Problem::invalid("statusName", problem))
+}
+
+fn source(text: &str) -> Result<SyncSource> {
+    match text {
+        "PRIMARY" => Ok(SyncSource::Primary),
+        "SECONDARY" => Ok(SyncSource::Secondary),
+        other => Ok(SyncSource::Member(address(other)?)),
+    }
+}
+
+fn address(text: &str) -> Result<Seed> {
+    let wrong = || Problem::invalid("address", "it is host:port");
+    let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
+    let port = port.parse().ok().filter(|it| *it > 0).ok_or_else(wrong)?;
+    Ok(Seed { host: HostName::new(host)?, port })
+}
+
+pub(super) async fn schedule(ask: Ask) -> Answer {
+    let (group, set) = ask.set()?;
+    let backup = ask.run(move |parts, actor| backups::get(parts, actor, group, set)).await?;
+    ask.one(shown_schedule(&backup))
+}
+
+fn shown_schedule(Backup { set, config }: &Backup) -> Value {
+    json!({
+        "groupId": set.group.to_string(),
+        "clusterId": set.id.to_string(),
+        "snapshotIntervalHours": config.schedule.interval_hours,
+        "referenceHourOfDay": config.schedule.reference_hour,
+        "referenceTimeZone": config.schedule.zone.as_str(),
+        "snapshotRetentionDays": config.retention.base_days,
+        "dailySnapshotRetentionDays": config.retention.daily_days,
+        "weeklySnapshotRetentionWeeks": config.retention.weekly_weeks,
+        "monthlySnapshotRetentionMonths": config.retention.monthly_months,
+        "pointInTimeWindowHours": config.pitr_window_hours,
+    })
+}
+
+/// What a client may change of the schedule.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct SchedulePatch {
+    snapshot_interval_hours: Option<u8>,
+    reference_hour_of_day: Option<u8>,
+    reference_time_zone: Option<String>,
+    snapshot_retention_days: Option<u16>,
+    daily_snapshot_retention_days: Option<u16>,
+    weekly_snapshot_retention_weeks: Option<u16>,
+    monthly_snapshot_retention_months: Option<u16>,
+    point_in_time_window_hours: Option<u16>,
+}
+
+pub(super) async fn change_schedule(ask: Ask, Input(patch): Input<SchedulePatch>) -> Answer {
+    let id = ask.set()?;
+    let zone = patch.reference_time_zone.as_deref().map(Zone::new).transpose().map_err(Problem::from)?;
+    let changes = Changes {
+        interval_hours: patch.snapshot_interval_hours,
+        reference_hour: patch.reference_hour_of_day,
+        zone,
+        pitr_window_hours: patch.point_in_time_window_hours,
+        retention: [
+            patch.snapshot_retention_days,
+            patch.daily_snapshot_retention_days,
+            patch.weekly_snapshot_retention_weeks,
+            patch.monthly_snapshot_retention_months,
+        ],
+        ..Changes::default()
+    };
+    let backup = ask.run(move |parts, actor| backups::change(parts, actor, id, &changes)).await?;
+    ask.one(shown_schedule(&backup))
+}

@@ -1,0 +1,57 @@
+//! Snapshots of a replica set. They go by retention; a single one cannot be deleted here.
+
+use super::ask::{Answer, Ask};
+use super::refusal::Refusal;
+use crate::actions::shown;
+use crate::actions::snapshots::{self, Kept};
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+use tidemark_base::UnixMillis;
+use tidemark_metadata::{GroupId, ReplicaSetId};
+
+pub(super) async fn list(ask: Ask) -> Answer {
+    let (group, set) = ask.set()?;
+    let kept = ask.run(move |parts, actor| snapshots::list(parts, actor, group, set)).await?;
+    ask.list(&kept, |it| shown_snapshot(it, group, set))
+}
+
+pub(super) async fn get(ask: Ask) -> Answer {
+    let (id, name) = (ask.set()?, ask.name("snapshotId").to_owned());
+    let kept = ask.run(move |parts, actor| snapshots::get(parts, actor, id, &name)).await?;
+    ask.one(shown_snapshot(&kept, id.0, id.1))
+}
+
+pub(super) async fn delete(ask: Ask) -> Answer {
+    let (id, name) = (ask.set()?, ask.name("snapshotId").to_owned());
+    ask.run(move |parts, actor| snapshots::get(parts, actor, id, &name)).await?;
+    let detail = "single snapshots cannot be deleted: shorten the retention, or terminate the backup";
+    Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", detail))
+}
+
+fn shown_snapshot(kept: &Kept, group: GroupId, set: ReplicaSetId) -> Value {
+    let snapshot = &kept.snapshot;
+    let moment = shown(snapshots::moment(snapshot));
+    json!({
+        "id": kept.name(),
+        "groupId": group.to_string(),
+        "clusterId": set.to_string(),
+        "created": {"date": moment, "increment": snapshot.at.ts.ordinal},
+        "complete": true,
+        "stateName": if snapshot.proven.is_some() { "PROVEN" } else { "STORED" },
+        "isPossiblyInconsistent": snapshot.is_dead_branch || snapshot.known_divergences() > 0,
+        "isRolledBack": snapshot.is_dead_branch,
+        "divergences": snapshot.known_divergences(),
+        "expires": kept.until.map(shown),
+        "parts": [{
+            "clusterId": set.to_string(),
+            "typeName": "REPLICA_SET",
+            "createdTime": shown(snapshot.taken),
+            "completedTime": shown(UnixMillis(snapshot.taken.0.saturating_add(snapshot.took_ms))),
+            "dataSizeBytes": snapshot.proven.map(|it| it.document_bytes),
+            "documents": snapshot.proven.map(|it| it.documents),
+            "collections": snapshot.collections,
+            "storageSizeBytes": snapshot.run_bytes,
+            "newSizeBytes": snapshot.new_run_bytes,
+        }],
+    })
+}

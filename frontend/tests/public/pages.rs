@@ -1,0 +1,324 @@
+//! The pages in each of their states, and what their forms do. With `TIDEMARK_PAGES` set to a folder, each state is also
+//! written there, to be looked at in a browser.
+
+use crate::doors::{form, look};
+use crate::rig::{Answer, NOW, Rig, SET};
+use axum::http::StatusCode;
+use std::time::Duration;
+use tidemark_base::UnixMillis;
+use tidemark_metadata::rules::lease::Holder;
+use tidemark_metadata::rules::roles::Role;
+use tidemark_metadata::{
+    Agent, BackupConfig, Host, HostName, Job, JobKind, JobState, Progress, ReplicaSet, RestoreJob,
+    RestoreState, Status, Subject, Text,
+};
+
+fn keep(name: &str, page: &Answer) {
+    if let Ok(folder) = std::env::var("TIDEMARK_PAGES") {
+        let text = page.text().replace("/style.css", "style.css");
+        std::fs::write(format!("{folder}/{name}.html"), text).unwrap();
+        std::fs::write(format!("{folder}/style.css"), include_str!("../../src/page/style.css")).unwrap();
+    }
+}
+
+/// A page that must be shown, kept under a name, and hold nothing that a page must not.
+async fn page(rig: &Rig, name: &str, path: &str, cookie: &str) -> String {
+    let answer = look(rig, path, cookie).await;
+    assert_eq!(answer.status, StatusCode::OK, "{name}: {}", answer.text());
+    check(&answer);
+    keep(name, &answer);
+    answer.text()
+}
+
+/// What holds for every page.
+fn check(answer: &Answer) {
+    let policy = answer.header("content-security-policy");
+    assert!(policy.starts_with("default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self';"));
+    assert!(policy.contains("frame-ancestors 'none'"));
+    assert_eq!(answer.header("referrer-policy"), "same-origin");
+    assert_eq!(answer.header("x-content-type-options"), "nosniff");
+    assert_eq!(answer.header("cache-control"), "no-store");
+    let text = answer.text();
+    for bad in ["<script", " style=", "onclick", "src=\"http", "<b>", "rs<0>", "href=\"http"] {
+        assert!(!text.contains(bad), "{bad} in {text}");
+    }
+    // Every form that changes something carries the token of its session, but for those of the door.
+    for form in text.split("<form").skip(1) {
+        let form = form.split("</form").next().unwrap();
+        let is_door =
+            ["/login", "/signup", "/invitation/"].iter().any(|it| form.contains(&format!("action=\"{it}")));
+        assert!(is_door || form.contains("name=\"csrf\" value=\""), "{form}");
+    }
+}
+
+/// Lets an agent be active, and last heard of then.
+fn heard_of(rig: &Rig, seen_at: UnixMillis) {
+    let agent = Subject::new("a1").unwrap();
+    let holder = Holder { name: agent.clone(), incarnation: [1; 8] };
+    rig.put(&ReplicaSet { active: Some(holder.lease(seen_at, 90_000)), ..rig.set() });
+    rig.put(&Agent {
+        group: rig.group,
+        agent,
+        host: HostName::new("db1.example.com").unwrap(),
+        version: Text::fit("0.1.0"),
+        seen_at,
+        clock_ahead_ms: 0,
+    });
+    rig.put(&Host {
+        group: rig.group,
+        name: HostName::new("db1.example.com").unwrap(),
+        port: 27017,
+        replica_set: Some(SET.parse().unwrap()),
+        state: Text::fit("PRIMARY"),
+        version: Text::fit("6.0.5"),
+        seen_at,
+    });
+}
+
+fn status(rig: &Rig, status: Status) {
+    let config = BackupConfig::new(rig.group, SET.parse().unwrap());
+    let terminated_at = (status == Status::Terminating).then_some(NOW);
+    rig.put(&BackupConfig { status, terminated_at, ..config });
+}
+
+#[tokio::test]
+async fn the_door_and_empty_pages() {
+    let rig = Rig::new();
+    let text = page(&rig, "sign-up", "/signup", "").await;
+    assert!(text.contains("the first user owns the site"));
+    let boss = rig.person("boss@example.com", None);
+    let text = page(&rig, "login", "/login", "").await;
+    assert!(text.contains("type=\"password\"") && !text.contains("Sign up"));
+    let (cookie, _) = rig.session(&boss);
+    assert!(page(&rig, "groups", "/", &cookie).await.contains("Ärzte &#38; Co &#60;b&#62;"));
+    let text = page(&rig, "group-empty", &format!("/groups/{}", rig.other), &cookie).await;
+    assert!(text.contains("No agent has reported a replica set yet") && text.contains("/install/agent.sh"));
+    assert!(!text.contains("http-equiv"), "nothing is going on");
+    let lost = look(&rig, &format!("/groups/{}", "99".repeat(12)), &cookie).await;
+    assert_eq!(lost.status, StatusCode::NOT_FOUND);
+    check(&lost);
+    keep("error", &lost);
+}
+
+#[tokio::test]
+async fn a_backup_that_runs_is_calm_and_one_that_lags_is_yellow() {
+    let rig = Rig::new();
+    let user = rig.person("boss@example.com", None);
+    let (cookie, _) = rig.session(&user);
+    let at = format!("/groups/{}", rig.group);
+    status(&rig, Status::Started);
+    heard_of(&rig, UnixMillis(NOW.0 - 20_000));
+    let text = page(&rig, "running", &at, &cookie).await;
+    assert!(
+        text.contains("STARTED") && text.contains("(20 s ago)") && text.contains("2026-11-22 09:00:00 UTC")
+    );
+    assert!(!text.contains("late") && !text.contains("http-equiv"));
+    assert!(text.contains("db1.example.com:27017 PRIMARY 6.0.5"));
+
+    rig.clock.advance(Duration::from_secs(10 * 3600));
+    let (cookie, _) = rig.session(&user);
+    let text = page(&rig, "stale", &at, &cookie).await;
+    assert_eq!(
+        text.matches("<strong>late</strong>").count(),
+        2,
+        "conf call and snapshot; the rest waits for them"
+    );
+    heard_of(&rig, UnixMillis(NOW.0 + 10 * 3_600_000));
+    let text = page(&rig, "stale-oplog", &at, &cookie).await;
+    assert!(text.contains("<dt>Oplog stored until</dt><dd class=\"late\">"));
+    status(&rig, Status::Stopped);
+    let text = page(&rig, "stopped", &at, &cookie).await;
+    assert!(!text.contains("<strong>late</strong>"), "at rest nothing is late");
+    assert!(text.contains("Terminate") && text.contains("name=\"confirm\" value=\"yes\" required"));
+    status(&rig, Status::Terminating);
+    let text = page(&rig, "terminating", &at, &cookie).await;
+    assert!(text.contains("Undo the termination") && text.contains("2026-11-23 10:00:00 UTC"));
+}
+
+#[tokio::test]
+async fn what_is_going_on_is_shown_and_loads_itself_again() {
+    let rig = Rig::new();
+    let user = rig.person("boss@example.com", None);
+    let (cookie, csrf) = rig.session(&user);
+    let at = format!("/groups/{}", rig.group);
+    let set = format!("{at}/sets/{SET}");
+    let text = page(&rig, "set", &set, &cookie).await;
+    assert!(text.contains(&format!("<option value=\"{}\">", rig.snapshot)) && !text.contains("http-equiv"));
+    let fields = [
+        ("csrf", csrf.as_str()),
+        ("snapshot", &rig.snapshot),
+        ("namespaces", "shop.orders"),
+        ("gzip", "yes"),
+    ];
+    let asked = rig.send(form(&format!("{set}/restores"), &cookie, &fields)).await;
+    assert_eq!(asked.header("location"), at);
+    let job = rig.metadata().all::<RestoreJob>(tidemark_metadata::By::IdPrefix("")).unwrap().remove(0).record;
+    assert!(job.gzip && !job.users_and_roles && job.namespaces.len() == 1);
+    let id = Job::id_of(Some(rig.group), JobKind::Restore, &Subject::new(job.id.to_string()).unwrap());
+    let doing = Some(Text::fit("reading <everything>"));
+    rig.metadata()
+        .change::<Job, _>(&id, |job| {
+            job.progress = Progress { done: 3, total: Some(10), doing: doing.clone() };
+            Ok(())
+        })
+        .unwrap();
+    let text = page(&rig, "restore-preparing", &at, &cookie).await;
+    assert!(text.contains("<meta http-equiv=\"refresh\" content=\"5\">"));
+    assert!(
+        text.contains("<progress value=\"3\" max=\"10\">") && text.contains("reading &#60;everything&#62;")
+    );
+
+    let held = page(&rig, "restore-held", &format!("{at}?hold"), &cookie).await;
+    assert!(text.contains("href=\"?hold\"") && !held.contains("http-equiv"), "to fill in a form");
+
+    rig.prepare(&job.id.to_string(), 0);
+    let text = page(&rig, "restore-ready", &at, &cookie).await;
+    assert!(text.contains("ready, ") && !text.contains("http-equiv"));
+    let restore = format!("{at}/restores/{}", job.id);
+    let fields = [("csrf", csrf.as_str()), ("hours", "2"), ("uses", "1")];
+    let once = rig.send(form(&format!("{restore}/link"), &cookie, &fields)).await;
+    check(&once);
+    keep("link", &once);
+    let link = once.text().split("/restore/tml_").nth(1).unwrap()[..64].to_owned();
+    assert!(rig.metadata().look_at_link(&format!("tml_{link}"), NOW).is_ok());
+    let text = page(&rig, "restore-linked", &at, &cookie).await;
+    assert!(text.contains("link: good, used 0 of 1 times") && !text.contains(&link));
+    rig.send(form(&format!("{restore}/revoke"), &cookie, &[("csrf", &csrf)])).await;
+    assert!(rig.metadata().look_at_link(&format!("tml_{link}"), NOW).is_err());
+    rig.send(form(&format!("{restore}/cancel"), &cookie, &[("csrf", &csrf)])).await;
+    assert!(page(&rig, "restore-cancelled", &at, &cookie).await.contains("cancelled"));
+
+    let failed =
+        RestoreJob { state: RestoreState::Failed { error: Text::fit("the oplog is <gone>") }, ..job };
+    rig.put(&failed);
+    assert!(page(&rig, "restore-failed", &at, &cookie).await.contains("the oplog is &#60;gone&#62;"));
+    let cancelled = rig.metadata().get::<Job>(&id).unwrap().record;
+    assert!(matches!(cancelled.state, JobState::Cancelled { .. }));
+}
+
+#[tokio::test]
+async fn forms_start_stop_terminate_and_undo() {
+    let rig = Rig::new();
+    let user = rig.person("boss@example.com", None);
+    let (cookie, csrf) = rig.session(&user);
+    let path = format!("/groups/{}/sets/{SET}/status", rig.group);
+    let send = async |wish: &str, confirm: bool| {
+        let mut fields = vec![("csrf", csrf.as_str()), ("status", wish)];
+        fields.extend(confirm.then_some(("confirm", "yes")));
+        rig.send(form(&path, &cookie, &fields)).await.status
+    };
+    assert_eq!(send("STARTED", false).await, StatusCode::SEE_OTHER);
+    assert_eq!(send("STOPPED", false).await, StatusCode::SEE_OTHER);
+    assert_eq!(send("TERMINATING", false).await, StatusCode::BAD_REQUEST, "not without a confirmation");
+    assert_eq!(send("TERMINATING", true).await, StatusCode::SEE_OTHER);
+    assert_eq!(send("STARTED", false).await, StatusCode::CONFLICT);
+    assert_eq!(send("STOPPED", false).await, StatusCode::SEE_OTHER);
+    assert_eq!(send("NONSENSE", true).await, StatusCode::BAD_REQUEST);
+    let schedule = format!("/groups/{}/sets/{SET}/schedule", rig.group);
+    let fields = [
+        ("csrf", csrf.as_str()),
+        ("interval", "8"),
+        ("zone", "Europe/Berlin"),
+        ("excluded", "a b.c"),
+        ("days", "3"),
+    ];
+    assert_eq!(rig.send(form(&schedule, &cookie, &fields)).await.status, StatusCode::SEE_OTHER);
+    let config = rig
+        .metadata()
+        .get::<BackupConfig>(&BackupConfig::id_of(rig.group, SET.parse().unwrap()))
+        .unwrap()
+        .record;
+    assert_eq!(
+        (config.schedule.interval_hours, config.retention.base_days, config.excluded_namespaces.len()),
+        (8, 3, 2)
+    );
+    assert_eq!(config.status, Status::Stopped);
+}
+
+#[tokio::test]
+async fn whoever_only_reads_sees_no_forms_and_theirs_do_nothing() {
+    let rig = Rig::new();
+    rig.person("boss@example.com", None);
+    let reader = rig.person("reader@example.com", Some(Role::ReadOnly));
+    let (cookie, csrf) = rig.session(&reader);
+    let at = format!("/groups/{}", rig.group);
+    let text = page(&rig, "reader", &at, &cookie).await;
+    assert_eq!(text.matches("<form").count(), 1, "logging out and nothing else");
+    let text = page(&rig, "reader-set", &format!("{at}/sets/{SET}"), &cookie).await;
+    assert_eq!(text.matches("<form").count(), 1);
+    let id = "ab".repeat(12);
+    for path in [
+        "/groups".to_owned(),
+        format!("{at}/sets/{SET}/status"),
+        format!("{at}/sets/{SET}/schedule"),
+        format!("{at}/sets/{SET}/restores"),
+        format!("{at}/restores/{id}/cancel"),
+        format!("{at}/restores/{id}/link"),
+        format!("{at}/restores/{id}/revoke"),
+        format!("{at}/invitations"),
+        format!("{at}/users/{}/role", reader.id),
+        format!("{at}/agentkeys"),
+        format!("{at}/agentkeys/{id}/revoke"),
+        format!("{at}/apikeys"),
+        format!("{at}/apikeys/{id}/revoke"),
+    ] {
+        let fields = [
+            ("csrf", csrf.as_str()),
+            ("status", "STARTED"),
+            ("snapshot", rig.snapshot.as_str()),
+            ("role", "GROUP_OWNER"),
+            ("name", "x"),
+        ];
+        let answer = rig.send(form(&path, &cookie, &fields)).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path}: {}", answer.text());
+        check(&answer);
+        // Nor without a session, nor in a group of others.
+        let nobody = rig.send(form(&path, "", &fields)).await;
+        assert_eq!(nobody.header("location"), "/login", "{path}");
+        let foreign = path.replace(&rig.group.to_string(), &rig.other.to_string());
+        if foreign != path {
+            assert_eq!(
+                rig.send(form(&foreign, &cookie, &fields)).await.status,
+                StatusCode::NOT_FOUND,
+                "{path}"
+            );
+        }
+    }
+    assert_eq!(look(&rig, &format!("/groups/{}", rig.other), &cookie).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn keys_are_shown_once() {
+    let rig = Rig::new();
+    let user = rig.person("boss@example.com", None);
+    let (cookie, csrf) = rig.session(&user);
+    let at = format!("/groups/{}", rig.group);
+    let fields = [("csrf", csrf.as_str()), ("name", "east"), ("role", "GROUP_OWNER")];
+    let once = rig.send(form(&format!("{at}/agentkeys"), &cookie, &fields)).await;
+    check(&once);
+    keep("agent-key", &once);
+    let key = format!("tma_{}", &once.text().split("tma_").nth(1).unwrap()[..64]);
+    assert!(rig.metadata().agent_of_key(&key).unwrap().is_some());
+    let once = rig.send(form(&format!("{at}/apikeys"), &cookie, &fields)).await.text();
+    let private = once.split("<dt>Private key</dt><dd><code>").nth(1).unwrap()[..64].to_owned();
+    let text = page(&rig, "keys", &at, &cookie).await;
+    assert!(text.contains("east") && !text.contains(&key) && !text.contains(&private));
+    let ids: Vec<&str> =
+        text.split("/revoke\"").filter_map(|it| it.split(&format!("{at}/")).last()).collect();
+    for id in ids.iter().filter(|it| it.starts_with("agentkeys/") || it.starts_with("apikeys/")) {
+        let revoked = rig.send(form(&format!("{at}/{id}/revoke"), &cookie, &fields)).await;
+        assert_eq!(revoked.status, StatusCode::SEE_OTHER, "{id}");
+    }
+    assert!(rig.metadata().agent_of_key(&key).unwrap().is_none());
+}
+
+#[tokio::test]
+async fn the_style_is_ours_and_asks_nobody_else() {
+    let rig = Rig::new();
+    let style = look(&rig, "/style.css", "").await;
+    assert!(style.header("content-type").starts_with("text/css"));
+    let text = style.text();
+    assert!(
+        !text.contains("url(") && !text.contains("@import") && text.contains("prefers-color-scheme: dark")
+    );
+}
