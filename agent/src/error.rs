@@ -56,7 +56,7 @@ pub enum Error {
         why: String,
     },
     /// MongoDB or its driver refused.
-    #[error("could not {what}: {source}")]
+    #[error("could not {what}: {}", words(source))]
     Source {
         /// What was being done.
         what: String,
@@ -91,6 +91,21 @@ pub enum Error {
         /// The system's answer.
         source: std::io::Error,
     },
+}
+
+/// Longest text of the driver's that is repeated, in characters.
+const MAX_WORDS: usize = 300;
+
+/// What went wrong, without the command and the reply, which both servers and driver repeat in full.
+fn words(error: &mongodb::error::Error) -> String {
+    let words = match &*error.kind {
+        mongodb::error::ErrorKind::Command(command) => {
+            let message = command.message.split(" to execute command {").next().unwrap_or_default();
+            format!("{message} ({} {})", command.code, command.code_name)
+        }
+        other => other.to_string(),
+    };
+    words.chars().take(MAX_WORDS).collect()
 }
 
 /// The codes of MongoDB that something depends on.

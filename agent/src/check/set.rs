@@ -108,6 +108,14 @@ async fn whole(about: &str, source: &Source) -> Vec<Problem> {
     for facts in source.members(&members).await {
         problems.extend(member(about, &facts, source.reach.has_tls()));
     }
+    if !source.may_read_config().await {
+        problems.push(Problem::warns(
+            about,
+            "the user may not read the set's configuration: the set is known by an id of the agent's own, which it would \
+             share with a set of the same name that was made of its files",
+            "give the user the role 'clusterMonitor' of the admin database too, before the first backup",
+        ));
+    }
     problems.extend(window(about, source).await);
     problems.extend(privileges(about, source).await);
     problems

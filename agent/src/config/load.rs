@@ -321,7 +321,7 @@ mod tests {
             ("rs1/[::1]:5", "rs1", "no name"),
             ("rs1/[::1]:5", "rs0/h:1", "name of another"),
             ("rs1/[::1]:5", "rs1/h:port", "host:port"),
-            ("rs0.username", "rs2.username", "rs2.username is no key"),
+            ("replicaSets=", "rs2.username=u\nreplicaSets=", "rs2.username is no key"),
         ] {
             let text = sound().replacen(from, to, 1);
             let error =

@@ -1,7 +1,4 @@
-//! The member that is copied, and what its record ids are known by.
-//!
-//! A resume token counts on the data that gave it: the same address may hold other record ids after an initial sync of
-//! its own. Servers keep an id of theirs (`local.replset.initialSyncId`), which goes into the name.
+//! The member that is copied.
 
 use crate::source::{self, Hello, Source};
 use crate::{Error, Result};
@@ -17,7 +14,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub(super) struct Member {
     /// Connected to it alone.
     pub(super) client: Client,
-    /// What it and its record ids are called.
+    /// What it is called.
     pub(super) node: String,
 }
 
@@ -32,10 +29,7 @@ pub(super) async fn choose(source: &Source, wanted: &SyncSource, sync: &Sync) ->
         },
     };
     let client = source.member(&address).await?;
-    let id = source::first_of(&client, "local", "replset.initialSyncId").await?;
-    let id = id.and_then(|it| Some(hex::encode(it.get_binary_generic("_id").ok()?)));
-    let address = source::node(&address);
-    Ok(Member { client, node: id.map_or(address.clone(), |id| format!("{address} {id}")) })
+    Ok(Member { client, node: source::node(&address) })
 }
 
 async fn primary(source: &Source) -> Result<Address> {

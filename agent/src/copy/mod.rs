@@ -41,8 +41,8 @@ pub(crate) struct Copy<'a> {
     pub(crate) tip: watch::Receiver<Tip>,
 }
 
-/// A collection that is to be scanned: its database, and how far it is.
-type Task = (String, SyncCollection);
+/// A collection that is to be scanned, under the name it has now, and how far it is.
+type Task = (Found, SyncCollection);
 
 impl Copy<'_> {
     /// Copies all there is to copy, and ends the copy.
@@ -91,7 +91,7 @@ impl Copy<'_> {
                 Some(progress) => Some(progress),
                 None => self.describe(member, &found).await?,
             };
-            tasks.extend(progress.filter(|it| !it.is_done).map(|it| (found.database.clone(), it)));
+            tasks.extend(progress.filter(|it| !it.is_done).map(|it| (found.clone(), it)));
         }
         // Dropped since, or never there by the oplog alone: whatever is missing of them, the oplog says.
         for gone in known.into_values().filter(|it| !it.is_done) {
@@ -114,9 +114,9 @@ impl Copy<'_> {
     async fn work(&self, member: &Member, tasks: &Mutex<VecDeque<Task>>, throttle: &Throttle) -> Result<()> {
         loop {
             let next = tasks.lock().expect("nobody panics while holding it").pop_front();
-            let Some((database, progress)) = next else { return Ok(()) };
+            let Some((found, progress)) = next else { return Ok(()) };
             let copied = self.copied(progress.uuid);
-            Scan { mothership: self.mothership, copied, member, database, throttle }.run(progress).await?;
+            Scan { mothership: self.mothership, copied, member, found, throttle }.run(progress).await?;
         }
     }
 

@@ -1,14 +1,16 @@
 //! The scan of one collection: by UUID, so that renames do not matter, in natural order, in batches.
 //!
 //! A batch ends where a reply of the server ends, since only there a token says where to go on. Reading and packing the
-//! next batch goes on while the last one is sent.
+//! next batch goes on while the last one is sent. A token counts on the record ids that gave it: it is kept with the name
+//! of the member and of the table it keeps the collection in, and not used on another. Where the table's name may not be
+//! known, there are no tokens, and what is interrupted is scanned again.
 
 use super::member::Member;
 use super::throttle::Throttle;
 use crate::backoff::Backoff;
 use crate::error::codes;
 use crate::mothership::{Copied, Mothership};
-use crate::source::{self, Batches, Read, Reply};
+use crate::source::{self, Batches, Found, Read, Reply};
 use crate::{Error, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -23,8 +25,8 @@ use tokio::sync::mpsc;
 const TARGET_BYTES: usize = 8 << 20;
 /// And one with this many documents, which the server's limit leaves room for another reply behind.
 const TARGET_DOCUMENTS: u32 = 400_000;
-/// Documents of a first reply, which says how long documents are here.
-const FIRST_REPLY: u32 = 1000;
+/// Documents of a reply where nothing is known of their length.
+const USUAL_REPLY: u32 = 4000;
 /// Most documents of a reply.
 const LARGEST_REPLY: u32 = 200_000;
 /// How often a scan is begun again without getting further, before another member is looked for.
@@ -38,8 +40,8 @@ pub(super) struct Scan<'a> {
     pub(super) mothership: &'a Mothership,
     pub(super) copied: Copied<'a>,
     pub(super) member: &'a Member,
-    /// The database that the collection is in.
-    pub(super) database: String,
+    /// The collection.
+    pub(super) found: Found,
     pub(super) throttle: &'a Throttle,
 }
 
@@ -48,8 +50,11 @@ impl Scan<'_> {
     pub(super) async fn run(&self, mut progress: SyncCollection) -> Result<()> {
         let (mut backoff, mut failures) = (Backoff::default(), 0);
         while !progress.is_done {
+            let storage = source::storage(&self.member.client, &self.found).await;
+            let node = storage.table.as_ref().map(|table| format!("{} {table}", self.member.node));
+            let size = storage.document_bytes.map_or(USUAL_REPLY, fitting);
             let token = match &progress.resume {
-                Some(point) if point.node == self.member.node => Some(token_of(point)?),
+                Some(point) if Some(&point.node) == node.as_ref() => Some(token_of(point)?),
                 _ if progress.next == 0 => None,
                 _ => {
                     progress = self.rescan(&progress).await?;
@@ -58,7 +63,7 @@ impl Scan<'_> {
             };
             let begun = (progress.scan, progress.next);
             let had_token = token.is_some();
-            let Err(error) = self.pass(&mut progress, token).await else {
+            let Err(error) = self.pass(&mut progress, &Pass { node, size, token }).await else {
                 let message = EndScan { scan: progress.scan, batches: progress.next };
                 progress = self.mothership.end_scan(&self.copied, &message).await?;
                 continue;
@@ -87,7 +92,7 @@ impl Scan<'_> {
     }
 
     /// One pass, from a token or the beginning to the end; moves `progress` along.
-    async fn pass(&self, progress: &mut SyncCollection, token: Option<Vec<u8>>) -> Result<()> {
+    async fn pass(&self, progress: &mut SyncCollection, pass: &Pass) -> Result<()> {
         let id = BatchId {
             sync: self.copied.sync,
             collection: self.copied.uuid,
@@ -96,7 +101,7 @@ impl Scan<'_> {
         };
         let (batches, sending) = mpsc::channel(1);
         // Both to their ends: what was read is sent, whatever became of the cursor.
-        let (read, sent) = tokio::join!(self.read(id, token, batches), self.send(progress, sending));
+        let (read, sent) = tokio::join!(self.read(id, pass, batches), self.send(progress, sending));
         sent?;
         match read {
             Err(error) if error.mongo_code() == Some(codes::NAMESPACE_NOT_FOUND) => Ok(()),
@@ -112,27 +117,17 @@ impl Scan<'_> {
         Ok(())
     }
 
-    async fn read(&self, id: BatchId, token: Option<Vec<u8>>, batches: mpsc::Sender<Packed>) -> Result<()> {
+    async fn read(&self, id: BatchId, pass: &Pass, batches: mpsc::Sender<Packed>) -> Result<()> {
         let mut gathered = Gathered { writer: Some(BatchWriter::new(id)), documents: 0, resume: None };
-        let mut cursor = self.open(token.as_deref(), FIRST_REPLY).await?;
+        let mut cursor = self.open(pass).await?;
         let mut next = cursor.next().await;
-        let mut size = None;
         while let Some(reply) = next? {
             if gathered.has_no_room_for(&reply)? {
                 self.hand_on(&mut gathered, &batches).await?;
             }
-            let len = gathered.take(&reply, &self.member.node)?;
-            let is_last = reply.is_last();
-            let token = reply.resume_token();
+            gathered.take(&reply, pass.node.as_deref())?;
             // Its memory, before the next one needs as much.
             drop(reply);
-            if size.is_none() && !is_last && token.is_some() {
-                let fitting = fitting(len);
-                size = Some(fitting);
-                if !(FIRST_REPLY / 2..=FIRST_REPLY * 2).contains(&fitting) {
-                    cursor = self.open(token.as_deref(), fitting).await?;
-                }
-            }
             if gathered.is_full() {
                 let (reply, handed) = tokio::join!(cursor.next(), self.hand_on(&mut gathered, &batches));
                 handed?;
@@ -144,18 +139,18 @@ impl Scan<'_> {
         self.hand_on(&mut gathered, &batches).await
     }
 
-    async fn open(&self, token: Option<&[u8]>, size: u32) -> Result<Batches> {
+    async fn open(&self, pass: &Pass) -> Result<Batches> {
         let mut command = doc! {
-            "find": source::by_uuid(self.copied.uuid), "hint": {"$natural": 1}, "batchSize": i64::from(size),
+            "find": source::by_uuid(self.copied.uuid), "hint": {"$natural": 1}, "batchSize": i64::from(pass.size),
             "noCursorTimeout": true, "readConcern": {"level": "majority"}, "$_requestResumeToken": true,
         };
-        if let Some(token) = token {
-            let token =
-                Document::from_reader(token).map_err(|error| Error::unexpected("a resume token", error))?;
+        if let Some(token) = &pass.token {
+            let token = Document::from_reader(&**token)
+                .map_err(|error| Error::unexpected("a resume token", error))?;
             command.insert("$_resumeAfter", token);
         }
-        let read = Read { batch_size: Some(size), any_member: true, ..Read::default() };
-        Batches::open(&self.member.client, &self.database, command, read, "scan a collection").await
+        let read = Read { batch_size: Some(pass.size), any_member: true, ..Read::default() };
+        Batches::open(&self.member.client, &self.found.database, command, read, "scan a collection").await
     }
 
     /// Packs what is gathered, and hands it on to be sent.
@@ -175,6 +170,16 @@ impl Scan<'_> {
         }
         Ok(())
     }
+}
+
+/// How a pass is read.
+struct Pass {
+    /// The member and the table, if it may be known.
+    node: Option<String>,
+    /// Documents of a reply.
+    size: u32,
+    /// Where to begin.
+    token: Option<Vec<u8>>,
 }
 
 /// A batch that is being filled.
@@ -200,28 +205,26 @@ impl Gathered {
         Ok(self.writer().len_bytes() + len > MAX_SLICE_PLAIN_BYTES)
     }
 
-    /// Takes a reply in; says how many documents it had, and their length.
-    fn take(&mut self, reply: &Reply, node: &str) -> Result<(u32, usize)> {
-        let (mut documents, before) = (0, self.writer().len_bytes());
+    /// Takes a reply in.
+    fn take(&mut self, reply: &Reply, node: Option<&str>) -> Result<()> {
         for element in reply.documents()?.elements() {
             let document = element?.as_object();
             let document =
                 document.ok_or_else(|| Error::unexpected("a scan", "something that is no document"))?;
             self.writer().push(document)?;
-            documents += 1;
+            self.documents += 1;
         }
-        self.documents += documents;
-        self.resume = reply
-            .resume_token()
-            .map(|token| ResumePoint { node: node.to_owned(), token: STANDARD.encode(token) });
-        Ok((documents, self.writer().len_bytes() - before))
+        let point =
+            |(node, token): (&str, _)| ResumePoint { node: node.to_owned(), token: STANDARD.encode(token) };
+        self.resume = node.zip(reply.resume_token()).map(point);
+        Ok(())
     }
 }
 
-/// How many documents make a batch, by those of a reply.
-fn fitting((documents, bytes): (u32, usize)) -> u32 {
-    let each = (bytes / (documents as usize).max(1)).max(1);
-    u32::try_from(TARGET_BYTES / each + 1).unwrap_or(LARGEST_REPLY).clamp(1, LARGEST_REPLY)
+/// How many documents of this length make a batch.
+fn fitting(document_bytes: u64) -> u32 {
+    let count = TARGET_BYTES as u64 / document_bytes.max(1) + 1;
+    u32::try_from(count).unwrap_or(LARGEST_REPLY).min(LARGEST_REPLY)
 }
 
 fn token_of(point: &ResumePoint) -> Result<Vec<u8>> {

@@ -106,12 +106,6 @@ impl Reply {
         let cursor = self.0.as_raw_document().get_document("cursor").ok()?;
         Some(cursor.get_document("postBatchResumeToken").ok()?.as_bytes().to_vec())
     }
-
-    /// Whether nothing follows.
-    pub(crate) fn is_last(&self) -> bool {
-        let cursor = self.0.as_raw_document().get_document("cursor");
-        cursor.is_ok_and(|cursor| cursor.get_i64("id").is_ok_and(|id| id == 0))
-    }
 }
 
 /// The read concern of everything that ends up in a backup.

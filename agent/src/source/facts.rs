@@ -3,13 +3,15 @@
 //! `replSetGetStatus` needs another role, so members are asked one by one for `hello`.
 
 use super::connect::{Source, node};
-use super::cursor::{first_of, run};
+use super::cursor::{Batches, Read, run};
 use super::oplog::optime_of;
+use crate::error::codes;
 use crate::{Error, Result};
-use bson::{Document, doc};
+use bson::{Bson, Document, doc};
 use mongodb::Client;
 use std::time::Duration;
 use tidemark_base::OpTime;
+use tidemark_base::bson::Doc;
 use tidemark_base::protocol::Address;
 use tokio::task::JoinSet;
 
@@ -93,20 +95,52 @@ impl Source {
         let reply =
             run(&self.client, doc! {"replSetGetConfig": 1}, true, "read the replica set's configuration");
         let reply = match reply.await {
-            Ok(reply) => reply.get_document("config").cloned().unwrap_or_default(),
-            // What it would answer is also a document of a collection.
-            Err(error) if error.mongo_code() == Some(crate::error::codes::UNAUTHORIZED) => {
-                let first = first_of(&self.client, "local", "system.replset").await;
-                first.map_err(|_| error)?.unwrap_or_default()
+            Ok(reply) => reply,
+            Err(error) if error.mongo_code() == Some(codes::UNAUTHORIZED) => {
+                return self.without_config().await;
             }
             Err(error) => return Err(error),
         };
         let unexpected = || Error::unexpected("the replica set's configuration", &reply);
-        let settings = reply.get_document("settings").map_err(|_| unexpected())?;
+        let config = reply.get_document("config").map_err(|_| unexpected())?;
+        let settings = config.get_document("settings").map_err(|_| unexpected())?;
         let id = settings.get_object_id("replicaSetId").map_err(|_| unexpected())?.to_hex();
-        let members = reply.get_array("members").map_err(|_| unexpected())?;
-        let host = |member: &bson::Bson| crate::config::address(member.as_document()?.get_str("host").ok()?);
+        let members = config.get_array("members").map_err(|_| unexpected())?;
+        let host = |member: &Bson| crate::config::address(member.as_document()?.get_str("host").ok()?);
         Ok((id, members.iter().filter_map(host).collect()))
+    }
+
+    /// The same for the role `backup`, which may not read the configuration: members as they name each other, and an id
+    /// of our own. It is made of the UUID of a collection that a set has from its first start and that all members
+    /// share, and of the set's name, by which a set that was made of another's files mostly differs.
+    async fn without_config(&self) -> Result<(String, Vec<Address>)> {
+        let hello = run(&self.client, doc! {"hello": 1}, true, "ask a member who it is").await?;
+        let listed = |field| hello.get_array(field).map(Vec::as_slice).unwrap_or_default();
+        let hosts = ["hosts", "passives", "arbiters"].into_iter().flat_map(listed);
+        let members = hosts.filter_map(|host| crate::config::address(host.as_str()?)).collect();
+        let command = doc! {"listCollections": 1, "filter": {"name": "system.version"}};
+        let read = Read { any_member: true, ..Read::default() };
+        let rows =
+            Batches::open(&self.client, "admin", command, read, "list collections").await?.all().await?;
+        let uuid = match rows.first() {
+            Some(row) => {
+                Doc::new(row)?.get("info")?.and_then(|it| it.as_object()).map(|info| info.get("uuid"))
+            }
+            None => None,
+        };
+        let uuid = uuid.transpose()?.flatten().and_then(|it| it.as_uuid());
+        let uuid =
+            uuid.ok_or_else(|| Error::unexpected("the collection admin.system.version", "it is not there"))?;
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&uuid).update(hello.get_str("setName").unwrap_or_default().as_bytes());
+        Ok((hasher.finalize().to_hex().as_str()[..24].to_owned(), members))
+    }
+
+    /// Whether the user may read the set's configuration, and with it its id.
+    pub(crate) async fn may_read_config(&self) -> bool {
+        run(&self.client, doc! {"replSetGetConfig": 1}, true, "read the replica set's configuration")
+            .await
+            .is_ok()
     }
 
     /// Asks all these members at once.

@@ -1,10 +1,10 @@
 //! The collections of a member, as a copy describes them.
 
-use super::cursor::{Batches, Read};
+use super::cursor::{Batches, Read, any_member};
 use crate::error::codes;
 use crate::{Error, Result};
 use bson::spec::BinarySubtype;
-use bson::{Binary, doc};
+use bson::{Binary, Bson, doc};
 use mongodb::Client;
 use std::time::Duration;
 use tidemark_base::CollectionUuid;
@@ -28,6 +28,46 @@ pub(crate) struct Found {
 /// A collection's UUID, as commands take it in place of a name.
 pub(crate) fn by_uuid(uuid: CollectionUuid) -> Binary {
     Binary { subtype: BinarySubtype::Uuid, bytes: uuid.as_bytes().to_vec() }
+}
+
+/// What a member says of the data of one collection, if it says it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Storage {
+    /// The table that holds it, named at random when it was made: a member that was synced anew has another, and other
+    /// record ids with it.
+    pub(crate) table: Option<String>,
+    /// The average length of a document, in bytes.
+    pub(crate) document_bytes: Option<u64>,
+}
+
+/// Asks how a member keeps a collection. Who may not know, or asks for what is gone, goes on without.
+pub(crate) async fn storage(client: &Client, found: &Found) -> Storage {
+    asked(client, found).await.unwrap_or_default()
+}
+
+async fn asked(client: &Client, found: &Found) -> Option<Storage> {
+    // The command wants a name, which may have changed.
+    let command = doc! {"listCollections": 1, "filter": {"info.uuid": by_uuid(found.uuid)}};
+    let rows = Batches::open(client, &found.database, command, ANY, "list collections")
+        .await
+        .ok()?
+        .all()
+        .await
+        .ok()?;
+    let now = collection(&found.database, Doc::new(rows.first()?).ok()?).ok()?;
+    let database = client.database(&found.database);
+    let run = database.run_command(doc! {"collStats": now.name});
+    let reply = run.selection_criteria(any_member()).await.ok()?;
+    let number = |field| match reply.get(field) {
+        Some(Bson::Int32(number)) => u64::try_from(*number).ok(),
+        Some(Bson::Int64(number)) => u64::try_from(*number).ok(),
+        _ => None,
+    };
+    let uri = reply.get_document("wiredTiger").and_then(|it| it.get_str("uri")).ok();
+    Some(Storage {
+        table: uri.and_then(|uri| uri.rsplit(':').next()).map(str::to_owned),
+        document_bytes: number("avgObjSize"),
+    })
 }
 
 /// All collections of a member that the filter keeps. Views are documents of `system.views`, which is one of them.

@@ -13,4 +13,4 @@ mod oplog;
 pub(crate) use connect::{Reach, Source, node};
 pub(crate) use cursor::{Batches, Read, Reply, first_of};
 pub(crate) use facts::{Hello, MemberFacts, hello};
-pub(crate) use listing::{Found, by_uuid, collections};
+pub(crate) use listing::{Found, by_uuid, collections, storage};

@@ -18,8 +18,9 @@ fn collections(client: &Client) -> BTreeMap<CollectionUuid, (String, String)> {
         let command = doc! {"listCollections": 1, "filter": {"type": "collection"}};
         for row in client.database(&database).run_cursor_command(command).run().unwrap() {
             let row: Document = row.unwrap();
-            let uuid = row.get_document("info").unwrap().get_binary_generic("uuid").unwrap();
-            let uuid = CollectionUuid::from_bytes(uuid.clone().try_into().unwrap());
+            let uuid = row.get_document("info").unwrap().get("uuid").unwrap();
+            let bson::Bson::Binary(uuid) = uuid else { panic!("{row}") };
+            let uuid = CollectionUuid::from_bytes(uuid.bytes.clone().try_into().unwrap());
             found.insert(uuid, (database.clone(), row.get_str("name").unwrap().to_owned()));
         }
     }

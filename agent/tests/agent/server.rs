@@ -65,8 +65,9 @@ fn ok(value: &impl Serialize) -> Answer {
     Ok((StatusCode::OK, serde_json::to_vec(value).unwrap()).into_response())
 }
 
-fn read<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Box<Refused>> {
-    serde_json::from_slice(body).or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(body)))
+/// What the agent says is always understood.
+fn read<T: serde::de::DeserializeOwned>(body: &[u8]) -> T {
+    serde_json::from_slice(body).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(body)))
 }
 
 impl Server {
@@ -197,9 +198,9 @@ impl Kept {
         body: &[u8],
     ) -> Answer {
         match (method.as_str(), parts) {
-            ("POST", ["conf"]) => self.conf(read(body)?),
+            ("POST", ["conf"]) => self.conf(read(body)),
             ("GET", ["sets", _]) => ok(&self.state()),
-            ("POST", ["sets", _, "syncs"]) => self.begin(&read(body)?),
+            ("POST", ["sets", _, "syncs"]) => self.begin(&read(body)),
             ("PUT", ["sets", _, "syncs", n, "collections", uuid]) => self.describe(n, uuid, body),
             ("POST", ["sets", _, "syncs", n, "collections", uuid, "batches"]) => {
                 let resume = headers.get(RESUME_HEADER).map(|value| {
@@ -209,16 +210,16 @@ impl Kept {
                 self.batch(n, uuid, body, resume)
             }
             ("POST", ["sets", _, "syncs", n, "collections", uuid, "rescan"]) => {
-                self.rescan(n, uuid, &read(body)?)
+                self.rescan(n, uuid, &read(body))
             }
             ("POST", ["sets", _, "syncs", n, "collections", uuid, "end"]) => {
-                self.end_scan(n, uuid, &read(body)?)
+                self.end_scan(n, uuid, &read(body))
             }
-            ("POST", ["sets", _, "syncs", n, "end"]) => self.end(n, &read(body)?),
+            ("POST", ["sets", _, "syncs", n, "end"]) => self.end(n, &read(body)),
             ("POST", ["sets", _, "slices"]) => self.slice(body),
             ("GET", ["sets", _, "ends"]) => self.ends_before(query.unwrap()),
-            ("POST", ["sets", _, "fork"]) => self.fork(read(body)?),
-            ("POST", ["sets", _, "lost"]) => self.lost(read(body)?),
+            ("POST", ["sets", _, "fork"]) => self.fork(read(body)),
+            ("POST", ["sets", _, "lost"]) => self.lost(read(body)),
             other => panic!("the agent asks {other:?}"),
         }
     }
