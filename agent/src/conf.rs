@@ -12,7 +12,7 @@ use crate::source::{Reach, Source};
 use crate::{Error, Result};
 use std::sync::Arc;
 use std::time::Duration;
-use tidemark_base::protocol::{Code, ConfRequest, ConfResponse, SetOrder, SetReport};
+use tidemark_base::protocol::{Code, ConfRequest, ConfResponse, Connection, SetOrder, SetReport};
 use tidemark_base::{Clock, Entropy, OsEntropy, SystemClock};
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinHandle, JoinSet};
@@ -22,8 +22,8 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// After an unknown key.
 const KEY_PAUSE: Duration = Duration::from_secs(60);
-/// How long a set may take to be asked how it is.
-const REPORT_PATIENCE: Duration = Duration::from_secs(25);
+/// How long a set may take to say how it is: the others wait for it.
+const REPORT_PATIENCE: Duration = Duration::from_secs(8);
 
 /// The loop, and what it knows.
 #[derive(Debug)]
@@ -43,6 +43,8 @@ struct Known {
     /// Its id, once it has said so.
     id: Option<String>,
     work: Option<Work>,
+    /// How to connect, as the server said; none where the agent's own file says.
+    given: Option<Connection>,
     /// What was wrong with it the last time, so that it is logged once.
     failure: String,
 }
@@ -61,8 +63,14 @@ impl Drop for Work {
 }
 
 impl Known {
-    fn new(source: Source) -> Self {
-        Self { source: Arc::new(source), id: None, work: None, failure: String::new() }
+    fn new(reach: Reach, given: Option<Connection>) -> Result<Self> {
+        let source = Arc::new(Source::new(reach)?);
+        Ok(Self { source, id: None, work: None, given, failure: String::new() })
+    }
+
+    /// Set up at the server.
+    fn of_connection(connection: &Connection) -> Result<Self> {
+        Self::new(Reach::of_connection(connection)?, Some(connection.clone()))
     }
 }
 
@@ -75,7 +83,7 @@ impl Conf {
     ) -> Result<Self> {
         let mut incarnation = [0; 8];
         OsEntropy.fill(&mut incarnation);
-        let sets = config.sets.iter().map(|set| Ok(Known::new(Source::new(Reach::of_config(set))?)));
+        let sets = config.sets.iter().map(|set| Known::new(Reach::of_config(set), None));
         let sets = sets.collect::<Result<_>>()?;
         let conf_now = Arc::new(Notify::new());
         Ok(Self { config, mothership, incarnation: hex::encode(incarnation), sets, stop, conf_now })
@@ -144,7 +152,7 @@ impl Conf {
         if answer.group != self.config.group {
             return Err(Error::Group { expected: self.config.group.clone(), found: answer.group });
         }
-        self.obey(answer)
+        Ok(self.obey(answer))
     }
 
     /// Asks all sets at once how they are. One that does not answer is reported as it was known, if it was.
@@ -166,58 +174,69 @@ impl Conf {
         reports
     }
 
-    fn obey(&mut self, answer: ConfResponse) -> Result<Duration> {
+    fn obey(&mut self, answer: ConfResponse) -> Duration {
         let mut pause = Duration::from_millis(answer.next_ms).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
         for order in answer.sets {
-            let known = self.sets.iter_mut().find(|known| known.id.as_ref() == Some(&order.id));
-            match (known, &order.connection) {
-                (Some(known), _) => {
-                    let work = known.work.take_if(|work| !work.task.is_finished());
-                    let work = work.unwrap_or_else(|| {
-                        start(&order, &known.source, &self.mothership, &self.stop, &self.conf_now)
-                    });
-                    work.orders.send_if_modified(|last| {
-                        let is_new = *last != order;
-                        *last = order;
-                        is_new
-                    });
-                    known.work = Some(work);
+            match order.connection.as_ref().map(|connection| self.connect(connection)) {
+                // Asked how it is with the next call, which comes at once, and then told what to do.
+                Some(Ok(true)) => {
+                    pause = SHORTEST_PAUSE;
+                    continue;
                 }
-                // Set up at the server: asked how it is with the next call, which comes at once.
-                (None, Some(connection)) => {
-                    let reach = Reach::of_connection(connection)?;
-                    if !self.sets.iter().any(|known| known.source.reach.seeds == reach.seeds) {
-                        self.sets.push(Known::new(Source::new(reach)?));
-                        pause = SHORTEST_PAUSE;
-                    }
+                Some(Err(error)) => {
+                    tracing::error!(set = order.id, "what the server says how to connect: {error}");
                 }
-                (None, None) => tracing::warn!(set = order.id, "an order for a set that is not known here"),
+                Some(Ok(false)) | None => {}
+            }
+            match self.sets.iter_mut().find(|known| known.id.as_ref() == Some(&order.id)) {
+                Some(known) => known.obey(order, &self.mothership, &self.stop, &self.conf_now),
+                None => tracing::debug!(set = order.id, "an order for a set that has not said its id"),
             }
         }
-        Ok(pause)
+        pause
+    }
+
+    /// Connects to a set that is set up at the server, unless it is connected just so. The agent's own file is stronger.
+    fn connect(&mut self, connection: &Connection) -> Result<bool> {
+        let is_same = |known: &&mut Known| known.source.reach.seeds == connection.seeds;
+        match self.sets.iter_mut().find(is_same) {
+            Some(known) if known.given.as_ref().is_none_or(|given| given == connection) => return Ok(false),
+            Some(known) => *known = Known::of_connection(connection)?,
+            None => self.sets.push(Known::of_connection(connection)?),
+        }
+        Ok(true)
     }
 }
 
-fn start(
-    order: &SetOrder,
-    source: &Arc<Source>,
-    mothership: &Arc<Mothership>,
-    stop: &watch::Receiver<bool>,
-    conf_now: &Arc<Notify>,
-) -> Work {
-    let (orders, receiver) = watch::channel(order.clone());
-    let task = SetTask {
-        id: order.id.clone(),
-        source: Arc::clone(source),
-        mothership: Arc::clone(mothership),
-        orders: receiver,
-        stop: stop.clone(),
-        conf_now: Arc::clone(conf_now),
-    };
-    Work { orders, task: tokio::spawn(task.run()) }
-}
-
 impl Known {
+    /// Hands an order to the task, or starts one with it.
+    fn obey(
+        &mut self,
+        order: SetOrder,
+        mothership: &Arc<Mothership>,
+        stop: &watch::Receiver<bool>,
+        conf_now: &Arc<Notify>,
+    ) {
+        if let Some(work) = self.work.as_ref().filter(|work| !work.task.is_finished()) {
+            work.orders.send_if_modified(|last| {
+                let is_new = *last != order;
+                *last = order;
+                is_new
+            });
+            return;
+        }
+        let (orders, receiver) = watch::channel(order.clone());
+        let task = SetTask {
+            id: order.id,
+            source: Arc::clone(&self.source),
+            mothership: Arc::clone(mothership),
+            orders: receiver,
+            stop: stop.clone(),
+            conf_now: Arc::clone(conf_now),
+        };
+        self.work = Some(Work { orders, task: tokio::spawn(task.run()) });
+    }
+
     /// Takes note of how the set is, and says what is to be reported of it.
     fn seen(&mut self, report: Result<SetReport>) -> Option<SetReport> {
         let name = self.source.reach.name.clone();

@@ -82,6 +82,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         // Enough for a copy and its tail; each thread keeps memory of its own.
         .worker_threads(2)
+        .max_blocking_threads(4)
         .enable_all()
         .build()
         .context("start the runtime")?;

@@ -140,7 +140,9 @@ impl SetTask {
         let mut tailing = pin!(tail.run());
         tokio::select! {
             ended = &mut tailing => return ended,
-            copied = copy.run() => copied?,
+            copied = copy.run() => if !copied? {
+                return Ok(());
+            },
         }
         tailing.await
     }

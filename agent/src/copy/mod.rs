@@ -45,15 +45,15 @@ pub(crate) struct Copy<'a> {
 type Task = (Found, SyncCollection);
 
 impl Copy<'_> {
-    /// Copies all there is to copy, and ends the copy.
+    /// Copies all there is to copy, and ends the copy. False if another copy is wanted by now.
     ///
     /// # Errors
     /// What the server refuses: the state must be read again. Failures of the source are tried again here.
-    pub(crate) async fn run(&self) -> Result<()> {
+    pub(crate) async fn run(&self) -> Result<bool> {
         let mut backoff = Backoff::default();
         loop {
             let error = match self.attempt().await {
-                Ok(()) => return Ok(()),
+                Ok(is_whole) => return Ok(is_whole),
                 Err(error) if error.refusal().is_some() => return Err(error),
                 Err(error) => error,
             };
@@ -62,12 +62,13 @@ impl Copy<'_> {
         }
     }
 
-    async fn attempt(&self) -> Result<()> {
+    async fn attempt(&self) -> Result<bool> {
         let state = self.mothership.state(self.set).await?;
-        let sync = state.sync.filter(|sync| sync.number == self.sync && sync.is_wanted);
-        let sync = sync.ok_or_else(|| Error::unexpected("the copy that is wanted", "it is another one"))?;
+        let Some(sync) = state.sync.filter(|sync| sync.number == self.sync && sync.is_wanted) else {
+            return Ok(false);
+        };
         if sync.until.is_some() {
-            return Ok(());
+            return Ok(true);
         }
         let order = self.orders.borrow().clone();
         let member = member::choose(self.source, &order.sync_source, &sync).await?;
@@ -77,7 +78,8 @@ impl Copy<'_> {
         let tasks = Mutex::new(tasks);
         let throttle = Throttle::new(self.orders.clone());
         tokio::try_join!(self.work(&member, &tasks, &throttle), self.work(&member, &tasks, &throttle))?;
-        self.finish(&member).await
+        self.finish(&member).await?;
+        Ok(true)
     }
 
     /// What is still to be scanned. Describes what is new, and ends what is gone.

@@ -122,21 +122,23 @@ impl Scan<'_> {
         let mut cursor = self.open(pass).await?;
         let mut next = cursor.next().await;
         while let Some(reply) = next? {
-            if gathered.has_no_room_for(&reply)? {
-                self.hand_on(&mut gathered, &batches).await?;
+            if gathered.has_no_room_for(&reply)? && !self.hand_on(&mut gathered, &batches).await? {
+                return Ok(());
             }
             gathered.take(&reply, pass.node.as_deref())?;
             // Its memory, before the next one needs as much.
             drop(reply);
             if gathered.is_full() {
                 let (reply, handed) = tokio::join!(cursor.next(), self.hand_on(&mut gathered, &batches));
-                handed?;
+                if !handed? {
+                    return Ok(());
+                }
                 next = reply;
             } else {
                 next = cursor.next().await;
             }
         }
-        self.hand_on(&mut gathered, &batches).await
+        self.hand_on(&mut gathered, &batches).await.map(drop)
     }
 
     async fn open(&self, pass: &Pass) -> Result<Batches> {
@@ -153,8 +155,8 @@ impl Scan<'_> {
         Batches::open(&self.member.client, &self.found.database, command, read, "scan a collection").await
     }
 
-    /// Packs what is gathered, and hands it on to be sent.
-    async fn hand_on(&self, gathered: &mut Gathered, batches: &mpsc::Sender<Packed>) -> Result<()> {
+    /// Packs what is gathered, and hands it on to be sent. False if nobody takes it: sending has failed.
+    async fn hand_on(&self, gathered: &mut Gathered, batches: &mpsc::Sender<Packed>) -> Result<bool> {
         let mut writer = gathered.writer.take().expect("packing gives it back");
         self.throttle.pass(writer.len_bytes()).await;
         let packed = tokio::task::spawn_blocking(move || {
@@ -164,11 +166,10 @@ impl Scan<'_> {
         let (writer, batch) = packed.await.map_err(|error| Error::unexpected("packing a batch", error))?;
         gathered.writer = Some(writer);
         gathered.documents = 0;
-        if let Some(batch) = batch {
-            // Nobody takes it only if sending has failed, which its own error says.
-            let _ = batches.send((batch, gathered.resume.take())).await;
+        match batch {
+            Some(batch) => Ok(batches.send((batch, gathered.resume.take())).await.is_ok()),
+            None => Ok(true),
         }
-        Ok(())
     }
 }
 

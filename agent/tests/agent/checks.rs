@@ -123,3 +123,46 @@ fn other_name(runtime: &tokio::runtime::Runtime, port: u16) -> Address {
     });
     Address { host: "127.0.0.2".to_owned(), port: own }
 }
+
+/// A server that knows nobody, by TLS, at every address of this machine.
+fn encrypted(runtime: &tokio::runtime::Runtime, pem: &str) -> u16 {
+    let refusal = r#"{"code":"unknownKey","message":"who is this?"}"#;
+    let router =
+        axum::Router::new().fallback(move || async move { (axum::http::StatusCode::UNAUTHORIZED, refusal) });
+    let listener = std::net::TcpListener::bind("0.0.0.0:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let pem = pem.as_bytes().to_vec();
+    runtime.spawn(async move {
+        let tls = axum_server::tls_rustls::RustlsConfig::from_pem(pem.clone(), pem).await.unwrap();
+        axum_server::from_tcp_rustls(listener, tls).unwrap().serve(router.into_make_service()).await.unwrap();
+    });
+    port
+}
+
+#[test]
+fn the_server_is_who_the_authority_says_or_nobody() {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let certificates = tidemark_testkit::live::Certificates::generate().unwrap();
+    let port = encrypted(&runtime, &certificates.server);
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        Some(path)
+    };
+    let own = file("own.pem", &certificates.authority);
+    let other = file("other.pem", &tidemark_testkit::live::Certificates::generate().unwrap().authority);
+    let server = Server::start();
+    for (host, ca_file, named) in [
+        ("127.0.0.1", own.clone(), "put it into the file as mmsApiKey"),
+        ("127.0.0.1", other, "is not the authority of this server"),
+        ("127.0.0.1", None, "name it in sslTrustedMMSBackupServerCertificate"),
+        ("127.0.0.2", own, "--public-url"),
+    ] {
+        let motherships = vec![format!("https://{host}:{port}")];
+        let config = Config { motherships, ca_file, ..config(&server, "a", Vec::new()) };
+        assert_found(&checked(&config), named, Weight::Blocks);
+    }
+}

@@ -5,8 +5,9 @@ use crate::server::Server;
 use bson::{Document, RawDocumentBuf, doc};
 use mongodb::sync::Client;
 use std::collections::BTreeMap;
+use tidemark_agent::config::SetConfig;
 use tidemark_base::CollectionUuid;
-use tidemark_base::protocol::{Address, SyncSource};
+use tidemark_base::protocol::{Address, Connection, SyncSource};
 use tidemark_testkit::everything;
 use tidemark_testkit::live::dbhash::{Order, documents};
 use tidemark_testkit::live::{Credentials, Options, ReplicaSet, TlsMode, create_user};
@@ -150,7 +151,8 @@ fn another_member_is_another_scan() {
     }
     server.await_copy();
     agent.stop().unwrap();
-    assert_copied(&server, &client);
+    // Natural order is the member's own.
+    assert_copied(&server, set.direct(others[1]));
     let kept = server.kept();
     let large = kept.sync.as_ref().unwrap().collections.iter().find(|it| it.name == "large").unwrap();
     assert_eq!(large.scan, 2, "tokens of another member are not used");
@@ -183,4 +185,35 @@ fn what_is_left_out_is_not_copied_and_what_is_dropped_meanwhile_ends() {
     assert!(!names.contains(&"left_out") && names.contains(&"kept"), "{names:?}");
     let whole = kept.sync.as_ref().unwrap().collections.iter().find(|it| it.name == "kept").unwrap();
     assert_eq!(whole.documents, 20_000, "a rename does not matter");
+}
+
+#[test]
+fn a_set_that_is_set_up_at_the_server_and_one_that_does_not_answer() {
+    let options = Options { auth: true, tls: Some(TlsMode::ClientCertificateOptional), ..Options::default() };
+    let set = ReplicaSet::start(1, &options).unwrap();
+    let client = set.client().unwrap();
+    let user = Credentials { user: "keeper".to_owned(), password: "keeper's".to_owned() };
+    create_user(&client, &user, &["backup", "clusterMonitor"]).unwrap();
+    let server = Server::start();
+    let seeds = set_config(&set, set.access()).seeds;
+    let connection = |password: &str| Connection {
+        seeds: seeds.clone(),
+        user: user.user.clone(),
+        password: password.to_owned(),
+        auth_source: "admin".to_owned(),
+        ca_pem: Some(std::fs::read_to_string(&set.access().tls.as_ref().unwrap().authority).unwrap()),
+    };
+    server.kept().connection = Some(connection("not this"));
+    let nobody = SetConfig {
+        name: "nobody".to_owned(),
+        seeds: vec![Address { host: "127.0.0.1".to_owned(), port: 1 }],
+        tls_ca_file: None,
+        login: None,
+    };
+    let agent = Agent::start(config(&server, "a", vec![nobody]));
+    wait("two calls", || if server.kept().confs.len() >= 2 { Ok(()) } else { Err(String::new()) });
+    server.kept().connection = Some(connection(&user.password));
+    server.await_copy();
+    assert_copied(&server, &client);
+    agent.stop().unwrap();
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use tidemark_base::protocol::{
-    BeginSync, Code, ConfRequest, ConfResponse, End, EndScan, EndSync, ForkRequest, LostRequest,
+    BeginSync, Code, ConfRequest, ConfResponse, Connection, End, EndScan, EndSync, ForkRequest, LostRequest,
     RESUME_HEADER, Refusal, Rescan, ResumePoint, Role, SetOrder, SetState, Sync, SyncCollection, SyncSource,
     Task, Tip,
 };
@@ -26,6 +26,8 @@ pub(crate) struct Kept {
     pub(crate) clock_ahead_ms: u64,
     /// The agent that is active; the first one if none is named.
     pub(crate) active: Option<String>,
+    /// How to connect to a set that no agent has in its own file.
+    pub(crate) connection: Option<Connection>,
     pub(crate) order: SetOrder,
     pub(crate) task: Task,
     pub(crate) tip: Option<Tip>,
@@ -86,6 +88,7 @@ impl Server {
             group: GROUP.to_owned(),
             clock_ahead_ms: 0,
             active: None,
+            connection: None,
             order,
             task: Task::Copy,
             tip: None,
@@ -231,11 +234,17 @@ impl Kept {
             None => self.active.insert(request.agent.clone()).clone(),
         };
         let role = if active == request.agent { Role::Active } else { Role::Standby };
-        let sets = request
-            .sets
-            .iter()
-            .map(|set| SetOrder { id: set.id.clone(), role, task: self.task, ..self.order.clone() })
-            .collect();
+        let order = |id: &str| SetOrder {
+            id: id.to_owned(),
+            role,
+            task: self.task,
+            connection: self.connection.clone(),
+            ..self.order.clone()
+        };
+        let mut sets: Vec<SetOrder> = request.sets.iter().map(|set| order(&set.id)).collect();
+        if sets.is_empty() && self.connection.is_some() {
+            sets.push(order(""));
+        }
         self.confs.push(request);
         let clock_ms = SystemClock::new().now().0 + self.clock_ahead_ms;
         ok(&ConfResponse { group: self.group.clone(), clock_ms, next_ms: 200, sets })
