@@ -5,8 +5,8 @@
 //! server has durably is the truth it goes on from (`docs/protocol.md`). It decides nothing about contents: the oplog
 //! is shipped whole, documents byte for byte.
 //!
-//! Of two servers it is a client: of MongoDB by the driver, as raw batches ([`source`]), and of the Backup HTTP server
-//! ([`mothership`]). Each replica set is a task of its own ([`set`]), told what to do by one loop of conf calls.
+//! Of two servers it is a client: of MongoDB by the driver, as raw batches (`source`), and of the Backup HTTP server
+//! (`mothership`). Each replica set is a task of its own (`set`), told what to do by one loop of conf calls.
 
 pub mod check;
 pub mod config;

@@ -17,6 +17,8 @@ use tidemark_oplog::slice::optime;
 const NOTE_PATIENCE: Duration = Duration::from_secs(60);
 /// How long the server waits for something new before it answers with nothing.
 const TAIL_PATIENCE: Duration = Duration::from_secs(1);
+/// Most entries of a reply: some MiB of usual ones. A reply may be 16 MiB long, and waits beside the slice it goes into.
+const TAIL_REPLY: u32 = 4000;
 
 /// The driver's timestamp.
 const fn to_bson(ts: Timestamp) -> bson::Timestamp {
@@ -41,7 +43,7 @@ impl Source {
             "find": "oplog.rs", "filter": {"ts": {"$gte": to_bson(from)}},
             "tailable": true, "awaitData": true, "readConcern": majority(),
         };
-        let read = Read { patience: Some(TAIL_PATIENCE), ..Read::default() };
+        let read = Read { patience: Some(TAIL_PATIENCE), batch_size: Some(TAIL_REPLY), ..Read::default() };
         Batches::open(&self.client, "local", command, read, "tail the oplog").await
     }
 

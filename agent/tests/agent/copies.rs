@@ -159,6 +159,45 @@ fn another_member_is_another_scan() {
 }
 
 #[test]
+fn what_is_written_meanwhile_is_in_the_copy_or_in_the_oplog() {
+    let set = tidemark_testkit::live::replica_set_of_one().unwrap();
+    let client = set.client().unwrap();
+    fill(&client, "large", 30_000);
+    let server = Server::start();
+    server.kept().order.throttle_bytes_per_second = Some(8 << 20);
+    let agent = of_set(&server, &set);
+    for round in 0.. {
+        crate::tails::write(&client, round * 50..round * 50 + 50);
+        if server.kept().sync.as_ref().is_some_and(|sync| sync.until.is_some()) {
+            break;
+        }
+    }
+    server.await_tip(set.append_note_and_read_back().unwrap().ts);
+    agent.stop().unwrap();
+    crate::tails::assert_unbroken(&server, &set);
+    let kept = server.kept();
+    let id = |document: &bson::RawDocument| document.get_i32("_id").ok();
+    let mut seen: Vec<i32> = Vec::new();
+    for ((uuid, _), documents) in &kept.documents {
+        let sync = kept.sync.as_ref().unwrap();
+        if sync.collections.iter().any(|it| it.uuid == *uuid && it.name == "written") {
+            seen.extend(documents.iter().filter_map(|it| id(bson::RawDocument::from_bytes(it).unwrap())));
+        }
+    }
+    for entry in kept.slices.iter().flatten() {
+        let entry = bson::RawDocument::from_bytes(entry).unwrap();
+        if entry.get_str("op").unwrap() == "i" && entry.get_str("ns").unwrap() == "app.written" {
+            seen.extend(id(entry.get_document("o").unwrap()));
+        }
+    }
+    seen.sort_unstable();
+    seen.dedup();
+    let count =
+        client.database("app").collection::<Document>("written").count_documents(doc! {}).run().unwrap();
+    assert_eq!(seen.len() as u64, count);
+}
+
+#[test]
 fn what_is_left_out_is_not_copied_and_what_is_dropped_meanwhile_ends() {
     let set = tidemark_testkit::live::replica_set_of_one().unwrap();
     let client = set.client().unwrap();

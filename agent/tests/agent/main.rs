@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a failure is a panic in tests")]
 
 mod agent;
+mod binary;
 mod checks;
 mod copies;
 mod server;
