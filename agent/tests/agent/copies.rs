@@ -106,6 +106,32 @@ fn with_the_role_backup_alone_over_tls() {
 }
 
 #[test]
+fn without_the_right_to_append_a_note_the_end_is_found_all_the_same() {
+    let set = ReplicaSet::start(1, &Options { auth: true, ..Options::default() }).unwrap();
+    let client = set.client().unwrap();
+    let find = |database: &str| doc! {"resource": {"db": database, "collection": ""}, "actions": ["find"]};
+    let any = doc! {"resource": {"db": "", "collection": ""}, "actions": ["listCollections", "listIndexes", "find"]};
+    let oplog = doc! {"resource": {"db": "local", "collection": "oplog.rs"}, "actions": ["find"]};
+    let cluster =
+        doc! {"resource": {"cluster": true}, "actions": ["listDatabases", "useUUID", "replSetGetConfig"]};
+    let role =
+        doc! {"createRole": "reader", "roles": [], "privileges": [any, find("config"), oplog, cluster]};
+    client.database("admin").run_command(role).run().unwrap();
+    let user = Credentials { user: "keeper".to_owned(), password: "keeper's".to_owned() };
+    create_user(&client, &user, &["reader"]).unwrap();
+    fill(&client, "some", 3000);
+    let server = Server::start();
+    server.kept().order.excluded_namespaces = vec!["admin".to_owned(), "config".to_owned()];
+    let access = set.access().as_user(&user.user, &user.password);
+    let agent = Agent::start(config(&server, "a", vec![set_config(&set, &access)]));
+    server.await_copy();
+    agent.stop().unwrap();
+    let kept = server.kept();
+    let some = kept.sync.as_ref().unwrap().collections.iter().find(|it| it.name == "some").unwrap();
+    assert_eq!((some.documents, some.is_done), (3000, true));
+}
+
+#[test]
 fn a_killed_agent_goes_on_where_the_server_is() {
     let set = tidemark_testkit::live::replica_set_of_one().unwrap();
     let client = set.client().unwrap();

@@ -118,7 +118,10 @@ fn a_slice_is_durable_soon_and_an_end_sends_what_is_held() {
 fn one_stands_by_until_it_is_told() {
     let (set, server, first) = tailed();
     let client = set.client().unwrap();
-    let second = Agent::start(config(&server, "b", vec![set_config(&set, set.access())]));
+    let mut config = config(&server, "b", vec![set_config(&set, set.access())]);
+    // The first address is of nobody.
+    config.motherships.insert(0, "http://127.0.0.1:1".to_owned());
+    let second = Agent::start(config);
     let has_called =
         || if server.kept().confs.iter().any(|it| it.agent == "b") { Ok(()) } else { Err(String::new()) };
     wait("the second to call", has_called);
