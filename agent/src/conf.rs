@@ -23,7 +23,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// After an unknown key.
 const KEY_PAUSE: Duration = Duration::from_secs(60);
 /// How long a set may take to say how it is: the others wait for it.
-const REPORT_PATIENCE: Duration = Duration::from_secs(8);
+const REPORT_PATIENCE: Duration = Duration::from_secs(12);
 
 /// The loop, and what it knows.
 #[derive(Debug)]

@@ -63,6 +63,14 @@ pub enum Error {
         /// The driver's error.
         source: Box<mongodb::error::Error>,
     },
+    /// MongoDB does not answer.
+    #[error("could not {what}: no answer in {secs} s")]
+    Late {
+        /// What was being done.
+        what: String,
+        /// How long it was waited for.
+        secs: u64,
+    },
     /// MongoDB's answer is not what its documentation says, or a replica set is not what it should be.
     #[error("{what}: {found}")]
     Unexpected {
@@ -133,9 +141,11 @@ impl Error {
                 | Code::Stopped => ErrorKind::Conflict,
                 Code::TooSlow | Code::Busy | Code::NoSpace | Code::Internal => ErrorKind::Retry,
             },
-            Self::Unreachable { .. } | Self::Answer { .. } | Self::Source { .. } | Self::Io { .. } => {
-                ErrorKind::Retry
-            }
+            Self::Unreachable { .. }
+            | Self::Answer { .. }
+            | Self::Source { .. }
+            | Self::Late { .. }
+            | Self::Io { .. } => ErrorKind::Retry,
             Self::Unexpected { .. } => ErrorKind::Invalid,
             Self::Bson(_) | Self::Entry(_) => ErrorKind::Corrupt,
             Self::Slice(error) => error.kind(),

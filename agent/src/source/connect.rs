@@ -72,7 +72,10 @@ impl Reach {
         let login = (!connection.user.is_empty()).then(|| Login {
             username: connection.user.clone(),
             password: crate::config::Secret::new(connection.password.clone()),
-            auth_source: connection.auth_source.clone(),
+            auth_source: match connection.auth_source.as_str() {
+                "" => "admin".to_owned(),
+                other => other.to_owned(),
+            },
         });
         Ok(Self { name: String::new(), seeds: connection.seeds.clone(), login, tls: tls.transpose()? })
     }

@@ -11,6 +11,24 @@ use std::pin::Pin;
 use std::time::Duration;
 use tidemark_base::bson::Doc;
 
+/// How long a server may take to answer, beyond what it was asked to wait: one that hangs, or a network that swallows
+/// everything, gives no error for hours.
+pub(super) const ANSWER: Duration = Duration::from_secs(60);
+/// The same for who tails, and is soon behind.
+const TAIL_ANSWER: Duration = Duration::from_secs(10);
+
+/// Gives up on an answer that does not come.
+pub(super) async fn in_time<T>(
+    limit: Duration,
+    what: &str,
+    answer: impl Future<Output = mongodb::error::Result<T>>,
+) -> Result<T> {
+    match tokio::time::timeout(limit, answer).await {
+        Ok(answer) => answer.map_err(Error::source(what)),
+        Err(_) => Err(Error::Late { what: what.to_owned(), secs: limit.as_secs() }),
+    }
+}
+
 /// How a cursor is read.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Read {
@@ -26,6 +44,7 @@ pub(crate) struct Read {
 pub(crate) struct Batches {
     cursor: RawBatchCursor,
     what: &'static str,
+    limit: Duration,
 }
 
 impl Batches {
@@ -48,13 +67,15 @@ impl Batches {
         if let Some(patience) = read.patience {
             run = run.max_time(patience);
         }
-        Ok(Self { cursor: run.batch().await.map_err(Error::source(what))?, what })
+        let limit = read.patience.map_or(ANSWER, |patience| patience + TAIL_ANSWER);
+        Ok(Self { cursor: in_time(ANSWER, what, run.batch()).await?, what, limit })
     }
 
     /// The next reply, which may hold nothing; none at the end. May be dropped and called again without loss.
     pub(crate) async fn next(&mut self) -> Result<Option<Reply>> {
-        let next = poll_fn(|context| Pin::new(&mut self.cursor).poll_next(context)).await;
-        Ok(next.transpose().map_err(Error::source(self.what))?.map(Reply))
+        let next = poll_fn(|context| Pin::new(&mut self.cursor).poll_next(context));
+        let next = in_time(self.limit, self.what, async { next.await.transpose() }).await?;
+        Ok(next.map(Reply))
     }
 
     /// All documents of a cursor that are few.
@@ -79,7 +100,7 @@ pub(crate) async fn run(client: &Client, command: Document, any: bool, what: &st
     let database = client.database("admin");
     let run = database.run_command(command);
     let run = if any { run.selection_criteria(any_member()) } else { run };
-    run.await.map_err(Error::source(what))
+    in_time(ANSWER, what, run.into_future()).await
 }
 
 /// The first document of a collection, for small ones of the server's own.

@@ -1,6 +1,6 @@
 //! The collections of a member, as a copy describes them.
 
-use super::cursor::{Batches, Read, any_member};
+use super::cursor::{ANSWER, Batches, Read, any_member, in_time};
 use crate::error::codes;
 use crate::{Error, Result};
 use bson::spec::BinarySubtype;
@@ -57,7 +57,8 @@ async fn asked(client: &Client, found: &Found) -> Option<Storage> {
     let now = collection(&found.database, Doc::new(rows.first()?).ok()?).ok()?;
     let database = client.database(&found.database);
     let run = database.run_command(doc! {"collStats": now.name});
-    let reply = run.selection_criteria(any_member()).await.ok()?;
+    let run = run.selection_criteria(any_member()).into_future();
+    let reply = in_time(ANSWER, "ask how a collection is kept", run).await.ok()?;
     let number = |field| match reply.get(field) {
         Some(Bson::Int32(number)) => u64::try_from(*number).ok(),
         Some(Bson::Int64(number)) => u64::try_from(*number).ok(),
