@@ -6,7 +6,7 @@
 use crate::backoff::Backoff;
 use crate::config::Config;
 use crate::mothership::Mothership;
-use crate::report;
+use crate::report::{self, Identity};
 use crate::set::{SetTask, told};
 use crate::source::{Reach, Source};
 use crate::{Error, Result};
@@ -40,8 +40,8 @@ pub(crate) struct Conf {
 #[derive(Debug)]
 struct Known {
     source: Arc<Source>,
-    /// Its id, once it has said so.
-    id: Option<String>,
+    /// Its id and its members, once it has said so.
+    identity: Option<Identity>,
     work: Option<Work>,
     /// How to connect, as the server said; none where the agent's own file says.
     given: Option<Connection>,
@@ -65,7 +65,11 @@ impl Drop for Work {
 impl Known {
     fn new(reach: Reach, given: Option<Connection>) -> Result<Self> {
         let source = Arc::new(Source::new(reach)?);
-        Ok(Self { source, id: None, work: None, given, failure: String::new() })
+        Ok(Self { source, identity: None, work: None, given, failure: String::new() })
+    }
+
+    fn id(&self) -> Option<&String> {
+        self.identity.as_ref().map(|(id, _)| id)
     }
 
     /// Set up at the server.
@@ -159,9 +163,9 @@ impl Conf {
     async fn reports(&mut self) -> Vec<SetReport> {
         let mut asking = JoinSet::new();
         for (index, known) in self.sets.iter().enumerate() {
-            let source = Arc::clone(&known.source);
+            let (source, identity) = (Arc::clone(&known.source), known.identity.clone());
             asking.spawn(async move {
-                let asked = tokio::time::timeout(REPORT_PATIENCE, report::report(&source)).await;
+                let asked = tokio::time::timeout(REPORT_PATIENCE, report::report(&source, identity)).await;
                 let late = |_| Error::unexpected("the state of the replica set", "no answer in time");
                 (index, asked.map_err(late).flatten())
             });
@@ -188,7 +192,7 @@ impl Conf {
                 }
                 Some(Ok(false)) | None => {}
             }
-            match self.sets.iter_mut().find(|known| known.id.as_ref() == Some(&order.id)) {
+            match self.sets.iter_mut().find(|known| known.id() == Some(&order.id)) {
                 Some(known) => known.obey(order, &self.mothership, &self.stop, &self.conf_now),
                 None => tracing::debug!(set = order.id, "an order for a set that has not said its id"),
             }
@@ -238,12 +242,13 @@ impl Known {
     }
 
     /// Takes note of how the set is, and says what is to be reported of it.
-    fn seen(&mut self, report: Result<SetReport>) -> Option<SetReport> {
+    fn seen(&mut self, report: Result<(SetReport, Identity)>) -> Option<SetReport> {
         let name = self.source.reach.name.clone();
         match report {
-            Ok(mut report) => {
+            Ok((mut report, identity)) => {
                 self.failure.clear();
-                if let Some(old) = self.id.replace(report.id.clone()).filter(|old| *old != report.id) {
+                let old = self.identity.replace(identity).map(|(old, _)| old);
+                if let Some(old) = old.filter(|old| *old != report.id) {
                     let words =
                         format!("its id has changed from {old} to {}: it is another replica set", report.id);
                     tracing::error!(set = name, "{words}");
@@ -259,7 +264,7 @@ impl Known {
                     self.failure.clone_from(&words);
                 }
                 Some(SetReport {
-                    id: self.id.clone()?,
+                    id: self.id()?.clone(),
                     name,
                     members: Vec::new(),
                     source_clock_ms: None,

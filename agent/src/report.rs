@@ -3,33 +3,54 @@
 //! Made by the conf loop every half minute from what members say of themselves. A majority point that stands still is
 //! the source's fault, and the members that hold it back are named.
 
-use crate::Result;
 use crate::source::{self, Hello, MemberFacts, Source};
+use crate::{Error, Result};
+use std::time::Duration;
 use tidemark_base::OpTime;
-use tidemark_base::protocol::{Member, SetReport};
+use tidemark_base::protocol::{Address, Member, SetReport};
 
 /// By how many seconds a majority, or a member, may be behind before it is a problem.
 const BEHIND_SECS: u32 = 30;
 
-/// The report of a set, from its members.
-pub(crate) async fn report(source: &Source) -> Result<SetReport> {
-    let (id, addresses) = source.config().await?;
+/// How long one question to the set as a whole may take; a member that hangs is named by those that are asked singly.
+const QUESTION: Duration = Duration::from_secs(3);
+
+/// What a set is known by: its id and its members.
+pub(crate) type Identity = (String, Vec<Address>);
+
+/// The report of a set, from its members. `known` is what it was known by the last time, for when it does not say.
+pub(crate) async fn report(source: &Source, known: Option<Identity>) -> Result<(SetReport, Identity)> {
+    let mut problems = Vec::new();
+    let (id, addresses) = match (in_time("the set's configuration", source.config()).await, known) {
+        (Ok(identity), _) => identity,
+        (Err(error), Some(known)) => {
+            problems.push(error.to_string());
+            known
+        }
+        (Err(error), None) => return Err(error),
+    };
     source.keep_members(&addresses).await;
     let members = source.members(&addresses).await;
-    let oldest = source.oldest().await;
+    let oldest = in_time("the oplog's beginning", source.oldest()).await;
     let primary =
         members.iter().find_map(|it| it.hello.as_ref().ok().filter(|hello| hello.state == "PRIMARY"));
-    let mut problems = problems(primary, &members);
+    problems.extend(of_members(primary, &members));
     problems.extend(oldest.as_ref().err().map(|error| format!("the oplog cannot be read: {error}")));
-    Ok(SetReport {
-        id,
+    let report = SetReport {
+        id: id.clone(),
         name: primary.and_then(|it| it.set_name.clone()).unwrap_or_else(|| source.reach.name.clone()),
         members: members.iter().map(member).collect(),
         source_clock_ms: primary.and_then(|it| it.clock_ms),
         majority: primary.and_then(|it| it.majority),
         oldest: oldest.ok(),
         problems,
-    })
+    };
+    Ok((report, (id, addresses)))
+}
+
+async fn in_time<T>(what: &str, answer: impl Future<Output = Result<T>>) -> Result<T> {
+    let late = |_| Error::Late { what: format!("read {what}"), secs: QUESTION.as_secs() };
+    tokio::time::timeout(QUESTION, answer).await.map_err(late)?
 }
 
 fn member(facts: &MemberFacts) -> Member {
@@ -41,7 +62,7 @@ fn member(facts: &MemberFacts) -> Member {
     }
 }
 
-fn problems(primary: Option<&Hello>, members: &[MemberFacts]) -> Vec<String> {
+fn of_members(primary: Option<&Hello>, members: &[MemberFacts]) -> Vec<String> {
     let mut problems = Vec::new();
     for member in members {
         if let Err(why) = &member.hello {
@@ -85,7 +106,6 @@ fn culprits(members: &[MemberFacts], last: OpTime) -> String {
 mod tests {
     use super::*;
     use tidemark_base::Timestamp;
-    use tidemark_base::protocol::Address;
 
     fn at(secs: u32) -> Option<OpTime> {
         Some(OpTime { ts: Timestamp { secs, ordinal: 1 }, term: 1 })
@@ -109,14 +129,14 @@ mod tests {
             facts(4, Ok(hello("ARBITER", 0, 0))),
             facts(5, Ok(hello("SECONDARY", 999, 900))),
         ];
-        let text = problems(Some(&primary), &members).join("\n");
+        let text = of_members(Some(&primary), &members).join("\n");
         assert!(
             text.contains("100 s behind the primary; held back by h:2 (behind), h:3 (not reachable)"),
             "{text}"
         );
         assert!(!text.contains("h:4") && !text.contains("h:5"), "{text}");
-        assert!(problems(None, &members[..2]).join("").contains("no primary"));
+        assert!(of_members(None, &members[..2]).join("").contains("no primary"));
         let fine = hello("PRIMARY", 1000, 999);
-        assert!(problems(Some(&fine), &[facts(1, Ok(fine.clone()))]).is_empty());
+        assert!(of_members(Some(&fine), &[facts(1, Ok(fine.clone()))]).is_empty());
     }
 }
