@@ -1,0 +1,76 @@
+//! The member that is copied.
+
+use crate::source::{self, Hello, Source};
+use crate::{Error, Result};
+use mongodb::Client;
+use std::time::Duration;
+use tidemark_base::OpTime;
+use tidemark_base::protocol::{Address, Sync, SyncSource};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// The member that is copied.
+pub(super) struct Member {
+    /// Connected to it alone.
+    pub(super) client: Client,
+    /// What it is called.
+    pub(super) node: String,
+}
+
+/// Chooses the member that is wanted, and if any secondary will do, the one that an earlier life has copied.
+pub(super) async fn choose(source: &Source, wanted: &SyncSource, sync: &Sync) -> Result<Member> {
+    let address = match wanted {
+        SyncSource::Member(address) => address.clone(),
+        SyncSource::Primary => primary(source).await?,
+        SyncSource::Secondary => match secondary(source, sync).await? {
+            Some(address) => address,
+            None => primary(source).await?,
+        },
+    };
+    let client = source.member(&address).await?;
+    Ok(Member { client, node: source::node(&address) })
+}
+
+async fn primary(source: &Source) -> Result<Address> {
+    let hello = source.primary_hello().await?;
+    hello.primary.ok_or_else(|| Error::unexpected("the primary's address", "it names none"))
+}
+
+async fn secondary(source: &Source, sync: &Sync) -> Result<Option<Address>> {
+    let (_, addresses) = source.config().await?;
+    let is_secondary = |hello: &Hello| hello.state == "SECONDARY";
+    let secondaries: Vec<Address> = source
+        .members(&addresses)
+        .await
+        .into_iter()
+        .filter(|member| member.hello.as_ref().is_ok_and(is_secondary))
+        .map(|member| member.address)
+        .collect();
+    let was_copied = |address: &&Address| {
+        let name = source::node(address);
+        let mut points = sync.collections.iter().filter_map(|it| it.resume.as_ref());
+        points.any(|point| point.node.split(' ').next() == Some(&name))
+    };
+    let again = secondaries.iter().find(was_copied).cloned();
+    Ok(again.or_else(|| secondaries.into_iter().next()))
+}
+
+impl Member {
+    /// Waits until it has, and knows a majority to have, everything up to an entry: else its copy would miss some.
+    pub(super) async fn await_majority(&self, at: OpTime) -> Result<()> {
+        let reached = async {
+            loop {
+                let hello = source::hello(&self.client).await?;
+                if hello.majority.is_some_and(|majority| majority.ts >= at.ts) {
+                    return Ok(());
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+        };
+        let late = |_| {
+            Error::unexpected(format!("waiting for {} to reach {at}", self.node), "it is a minute behind")
+        };
+        tokio::time::timeout(PATIENCE, reached).await.map_err(late)?
+    }
+}

@@ -1,0 +1,144 @@
+//! The copy: every collection that the filter keeps, read in natural order from one member.
+//!
+//! Run by a set's task beside the tail, which has begun at the same entry. It goes on from what the server has: after a
+//! crash, an election or a lost member the same collections are gone on with, where the record ids of the member allow
+//! it, and scanned again where not. Copies read with majority concern from a member that is not behind the beginning, so
+//! that whatever they miss is in the oplog that is tailed; `until.rs` finds an entry behind all they have seen.
+//!
+//! Deliberately not here: order by `_id` (a scan that cannot be gone on with is begun anew), and what documents mean.
+
+mod begin;
+mod member;
+mod scan;
+mod throttle;
+mod until;
+
+pub(crate) use begin::begin;
+
+use crate::backoff::Backoff;
+use crate::mothership::{Copied, Mothership};
+use crate::source::{self, Found, Source};
+use crate::{Error, Result};
+use member::Member;
+use scan::Scan;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Mutex;
+use throttle::Throttle;
+use tidemark_base::protocol::{EndScan, EndSync, SetOrder, Sync, SyncCollection, Tip};
+use tidemark_oplog::filter::Filter;
+use tokio::sync::watch;
+
+/// The copy of one set.
+#[derive(Debug)]
+pub(crate) struct Copy<'a> {
+    pub(crate) set: &'a str,
+    /// The number of the copy.
+    pub(crate) sync: u32,
+    pub(crate) source: &'a Source,
+    pub(crate) mothership: &'a Mothership,
+    pub(crate) orders: watch::Receiver<SetOrder>,
+    /// How far the tail is acknowledged.
+    pub(crate) tip: watch::Receiver<Tip>,
+}
+
+/// A collection that is to be scanned, under the name it has now, and how far it is.
+type Task = (Found, SyncCollection);
+
+impl Copy<'_> {
+    /// Copies all there is to copy, and ends the copy. False if another copy is wanted by now.
+    ///
+    /// # Errors
+    /// What the server refuses: the state must be read again. Failures of the source are tried again here.
+    pub(crate) async fn run(&self) -> Result<bool> {
+        let mut backoff = Backoff::default();
+        loop {
+            let error = match self.attempt().await {
+                Ok(is_whole) => return Ok(is_whole),
+                Err(error) if error.refusal().is_some() => return Err(error),
+                Err(error) => error,
+            };
+            tracing::warn!(set = self.set, "the copy is interrupted: {error}");
+            backoff.pause().await;
+        }
+    }
+
+    async fn attempt(&self) -> Result<bool> {
+        let state = self.mothership.state(self.set).await?;
+        let Some(sync) = state.sync.filter(|sync| sync.number == self.sync && sync.is_wanted) else {
+            return Ok(false);
+        };
+        if sync.until.is_some() {
+            return Ok(true);
+        }
+        let order = self.orders.borrow().clone();
+        let member = member::choose(self.source, &order.sync_source, &sync).await?;
+        member.await_majority(sync.at).await?;
+        tracing::info!(set = self.set, copy = self.sync, "copying from {}", member.node);
+        let tasks = self.tasks(&member, &order, &sync).await?;
+        let tasks = Mutex::new(tasks);
+        let throttle = Throttle::new(self.orders.clone());
+        tokio::try_join!(self.work(&member, &tasks, &throttle), self.work(&member, &tasks, &throttle))?;
+        self.finish(&member).await?;
+        Ok(true)
+    }
+
+    /// What is still to be scanned. Describes what is new, and ends what is gone.
+    async fn tasks(&self, member: &Member, order: &SetOrder, sync: &Sync) -> Result<VecDeque<Task>> {
+        let filter = Filter::new(&order.excluded_namespaces, &[] as &[&str])
+            .map_err(|error| Error::unexpected("the namespaces that are left out", error))?;
+        let mut known: BTreeMap<_, _> = sync.collections.iter().map(|it| (it.uuid, it.clone())).collect();
+        let mut tasks = VecDeque::new();
+        for found in source::collections(&member.client, &filter).await? {
+            let progress = match known.remove(&found.uuid) {
+                Some(progress) => Some(progress),
+                None => self.describe(member, &found).await?,
+            };
+            tasks.extend(progress.filter(|it| !it.is_done).map(|it| (found.clone(), it)));
+        }
+        // Dropped since, or never there by the oplog alone: whatever is missing of them, the oplog says.
+        for gone in known.into_values().filter(|it| !it.is_done) {
+            let message = EndScan { scan: gone.scan, batches: gone.next };
+            self.mothership.end_scan(&self.copied(gone.uuid), &message).await?;
+        }
+        Ok(tasks)
+    }
+
+    async fn describe(&self, member: &Member, found: &Found) -> Result<Option<SyncCollection>> {
+        match found.describe(&member.client).await? {
+            Some(description) => {
+                Ok(Some(self.mothership.describe(&self.copied(found.uuid), description).await?))
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// Scans one collection after the other. Two do so at once.
+    async fn work(&self, member: &Member, tasks: &Mutex<VecDeque<Task>>, throttle: &Throttle) -> Result<()> {
+        loop {
+            let next = tasks.lock().expect("nobody panics while holding it").pop_front();
+            let Some((found, progress)) = next else { return Ok(()) };
+            let copied = self.copied(progress.uuid);
+            Scan { mothership: self.mothership, copied, member, found, throttle }.run(progress).await?;
+        }
+    }
+
+    /// Waits until the oplog sent reaches behind everything copied, and says so.
+    async fn finish(&self, member: &Member) -> Result<()> {
+        let until = until::until(self.source, member).await?;
+        tracing::info!(
+            set = self.set,
+            copy = self.sync,
+            "all collections are copied; the copy is whole at {until}"
+        );
+        let mut tip = self.tip.clone();
+        // Gone with the tail, and then nobody asks any more.
+        let _ = tip.wait_for(|tip| tip.at.ts >= until).await;
+        self.mothership.end(self.set, self.sync, &EndSync { until }).await?;
+        tracing::info!(set = self.set, copy = self.sync, "the copy has ended");
+        Ok(())
+    }
+
+    const fn copied(&self, uuid: tidemark_base::CollectionUuid) -> Copied<'_> {
+        Copied { set: self.set, sync: self.sync, uuid }
+    }
+}
