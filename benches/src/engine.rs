@@ -4,16 +4,17 @@
 
 use crate::Stopwatch;
 use crate::shop::{BEGIN, Shop, UUID};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tidemark_base::UnixMillis;
 use tidemark_base::bson::{Doc, split};
+use tidemark_base::{Timestamp, UnixMillis};
 use tidemark_blockstore::{GcOptions, LocalBackend, Quiet, Store};
 use tidemark_head::compaction::UNPACED;
 use tidemark_head::dump::{ArchiveWriter, Compression, Versions};
 use tidemark_head::export;
+use tidemark_head::follow::follow;
 use tidemark_head::fork::Fork;
 use tidemark_head::head::{Head, HeadName};
 use tidemark_head::import::Import;
@@ -21,7 +22,8 @@ use tidemark_head::run::Cached;
 use tidemark_head::snapshot;
 use tidemark_oplog::catalog::Collection;
 use tidemark_oplog::filter::Filter;
-use tidemark_oplog::slice::SliceReader;
+use tidemark_oplog::slice::Link;
+use tidemark_oplog::store::SliceStore;
 
 /// What an import, or the operations that wait for a flush, may hold in memory.
 pub const BUDGET_BYTES: usize = 512 << 20;
@@ -29,10 +31,11 @@ pub const BUDGET_BYTES: usize = 512 << 20;
 /// What a reader of single documents may hold in memory.
 const CACHE_BYTES: usize = 512 << 20;
 
-/// A head in a store of its own.
+/// A head in a store of its own, and its oplog in another, so that each is counted by itself.
 pub struct Engine {
     folder: PathBuf,
     head: Head,
+    oplog: Store,
     /// What single documents are read through.
     reader: Cached<Store>,
 }
@@ -57,12 +60,17 @@ impl Engine {
             })
         })?;
         let head = watch.time(|| import.finish(&Self::name()?, None).map_err(anyhow::Error::from))?;
-        Ok(Self::new(folder, head))
+        let oplog = oplog_of(folder);
+        if oplog.exists() {
+            // That of a store that stood here before.
+            std::fs::remove_dir_all(&oplog)?;
+        }
+        Ok(Self::new(folder, head, LocalBackend::create(&oplog)?))
     }
 
-    fn new(folder: &Path, head: Head) -> Self {
+    fn new(folder: &Path, head: Head, oplog: LocalBackend) -> Self {
         let reader = Cached::new(head.store().clone(), CACHE_BYTES);
-        Self { folder: folder.to_owned(), head, reader }
+        Self { folder: folder.to_owned(), head, oplog: Store::new(Arc::new(oplog)), reader }
     }
 
     /// Opens what [`Self::build`] made.
@@ -71,35 +79,60 @@ impl Engine {
     /// Those of the engine.
     pub fn open(folder: &Path) -> Result<Self> {
         let store = Store::new(Arc::new(LocalBackend::open(folder)?));
-        Ok(Self::new(folder, Head::claim(&store, &Self::name()?)?))
+        let oplog = LocalBackend::open(&oplog_of(folder))?;
+        Ok(Self::new(folder, Head::claim(&store, &Self::name()?)?, oplog))
     }
 
     fn name() -> Result<HeadName> {
         Ok(HeadName::new("local", "rs0")?)
     }
 
-    /// Applies a slice; flushes when the budget is used up.
+    /// Stores slices, as the front-end does before the daemon sees them.
     ///
     /// # Errors
-    /// Those of the engine, and if the bytes are no slice.
-    pub fn apply(&mut self, slice: &[u8], plain: &mut Vec<u8>) -> Result<()> {
-        let reader = SliceReader::open(slice)?;
-        let entries = reader.decode(plain)?;
-        self.head.apply(&entries.iter().collect::<Vec<_>>())?;
-        self.head.pass_slice(reader.header().end())?;
-        if self.head.state().delta_bytes() > BUDGET_BYTES {
-            self.flush()?;
+    /// Those of the engine, and if the bytes are no slices that go on from those before.
+    pub fn append(&self, slices: &[Vec<u8>]) -> Result<()> {
+        let (stored, session) = (self.slices()?, self.oplog.session(&[])?);
+        if stored.tip()?.is_none() {
+            stored.start(&session, Link::genesis(BEGIN))?;
+        }
+        for slice in slices {
+            stored.append(&session, slice)?;
         }
         Ok(())
     }
 
-    /// Applies slices.
+    /// Applies what is stored and was not applied; flushes when the budget is used up.
     ///
     /// # Errors
-    /// As [`Self::apply`].
+    /// Those of the engine.
+    pub fn follow(&mut self) -> Result<()> {
+        let slices = self.slices()?;
+        let tip = slices.tip()?.context("nothing was appended")?;
+        let position = self.head.state().position();
+        let head = &mut self.head;
+        follow(&slices, &tip, position, Timestamp::MAX, &mut |entries, end| {
+            head.apply(entries)?;
+            end.map_or(Ok(()), |end| head.pass_slice(end))?;
+            if head.state().delta_bytes() > BUDGET_BYTES {
+                head.flush()?;
+            }
+            Ok(())
+        })?;
+        Ok(())
+    }
+
+    fn slices(&self) -> Result<SliceStore> {
+        Ok(Self::name()?.slices(&self.oplog))
+    }
+
+    /// Stores and applies slices.
+    ///
+    /// # Errors
+    /// As [`Self::append`] and [`Self::follow`].
     pub fn apply_all(&mut self, slices: &[Vec<u8>]) -> Result<()> {
-        let mut plain = Vec::new();
-        slices.iter().try_for_each(|slice| self.apply(slice, &mut plain))
+        self.append(slices)?;
+        self.follow()
     }
 
     /// Writes what was applied.
@@ -216,6 +249,11 @@ impl Engine {
 /// MB of all files under a folder.
 ///
 /// # Errors
+/// Where the oplog of a head's store lies.
+fn oplog_of(folder: &Path) -> PathBuf {
+    folder.with_extension("oplog")
+}
+
 /// Those of the file system.
 pub fn folder_mb(folder: &Path) -> Result<f64> {
     Ok(bytes_in(folder)? as f64 / 1e6)

@@ -93,6 +93,16 @@ impl Session {
         self.put_with(blocks, Effort::Compress)
     }
 
+    /// As [`Self::put`], but less is spent on compressing: for what is written often and made into something else
+    /// before long. A block that may be put again to be kept for good must not be put so, since it is not stored anew
+    /// then.
+    ///
+    /// # Errors
+    /// As [`Self::put`].
+    pub fn put_quickly(&self, blocks: &[BlockRef<'_>]) -> Result<Vec<BlockId>> {
+        self.put_with(blocks, Effort::CompressQuickly)
+    }
+
     /// As [`Self::put`], but the blocks are stored as they are: for what is read again soon and kept by no ref. A
     /// block that is to be kept must never be put so, since it is not stored anew when it is put again.
     ///
@@ -369,7 +379,7 @@ impl Session {
         if self.ended.swap(true, Ordering::SeqCst) {
             return Ok(());
         }
-        let ended = self.store.write_even_if_full(&mut |txn| sessions::end(txn, self.id));
+        let ended = self.store.write_relaxed_even_if_full(&mut |txn| sessions::end(txn, self.id));
         if ended.is_err() {
             lock(&self.store.unended).push(self.id);
         }

@@ -65,7 +65,8 @@ impl Store {
     /// [`Error::NoSuchRef`]; failures of the backend.
     pub fn session(&self, pinned_refs: &[&str]) -> Result<Session> {
         let mut opened = None;
-        self.write_even_if_full(&mut |txn| {
+        // No session outlives a power cut, and what is durable later takes this along.
+        self.write_relaxed_even_if_full(&mut |txn| {
             opened = Some(sessions::open(txn, self.backend.owner(), pinned_refs)?);
             Ok(())
         })?;

@@ -18,6 +18,7 @@ mod tests;
 
 pub(crate) use bulk::Bulk;
 use hash::Hash;
+use sorted::PLACE_BYTES;
 pub(crate) use sorted::{Gathered, Sorted, by_ref};
 
 use crate::divergence::{Divergence, Span, What, only_id};
@@ -63,9 +64,11 @@ impl Delta {
         Self { shards: (0..SHARDS).map(|_| Shard::default()).collect(), spans: BTreeMap::new() }
     }
 
-    /// How much memory it takes, in bytes, with what is not filled and what is kept for folding.
+    /// How much memory it takes, in bytes, with what is not filled, what is kept for folding, and what flushing it
+    /// will take to sort it.
     pub(crate) fn bytes(&self) -> usize {
-        self.shards.iter().map(|shard| shard.held_bytes() + shard.spare_bytes()).sum()
+        let taken = |shard: &Shard| shard.held_bytes() + shard.spare_bytes() + shard.count() * PLACE_BYTES;
+        self.shards.iter().map(taken).sum()
     }
 
     /// Applies operations, in order. What is certain not to fit is reported, in order.

@@ -26,6 +26,11 @@ impl Shard {
         tables + self.patches.held_bytes()
     }
 
+    /// How many patches there are.
+    pub(super) fn count(&self) -> usize {
+        self.tables.values().map(Table::len).sum()
+    }
+
     pub(super) const fn spare_bytes(&self) -> usize {
         self.patches.spare_bytes()
     }

@@ -18,6 +18,9 @@ struct Place {
     at: At,
 }
 
+/// What sorting takes for each patch, in bytes.
+pub(super) const PLACE_BYTES: usize = size_of::<Place>();
+
 /// Patches by ascending key.
 #[derive(Debug)]
 pub(crate) struct Sorted<'d> {

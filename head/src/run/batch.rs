@@ -103,21 +103,29 @@ impl Batch {
         self.put_nodes(session)?;
         let kind = leaf::block_kind(self.kind);
         let part = |range: &Range<usize>| self.buffer.get(range.clone()).unwrap_or_default();
-        let blocks = self.waiting.iter().filter_map(|waiting| match waiting {
-            Waiting::Leaf { plain, .. } => Some(BlockRef { kind, bytes: part(plain) }),
-            Waiting::Piece { plain } => Some(BlockRef::leaf(part(plain))),
-            Waiting::Large { .. } => None,
-        });
-        let mut ids = session.put(&blocks.collect::<Vec<_>>())?.into_iter();
-        let mut next = || ids.next().expect("put names every block it is given");
+        let (mut leaves, mut parts) = (Vec::new(), Vec::new());
+        for waiting in &self.waiting {
+            match waiting {
+                Waiting::Leaf { plain, .. } => leaves.push(BlockRef { kind, bytes: part(plain) }),
+                Waiting::Piece { plain } => parts.push(BlockRef::leaf(part(plain))),
+                Waiting::Large { .. } => {}
+            }
+        }
+        let leaves = match self.kind {
+            RunKind::Base | RunKind::Catalog => session.put(&leaves)?,
+            // What is in patches is in other leaves once it is folded; pieces of large documents stay as they are.
+            RunKind::Patch => session.put_quickly(&leaves)?,
+        };
+        let [mut leaves, mut piece_ids] = [leaves, session.put(&parts)?].map(Vec::into_iter);
+        let named = "put names every block it is given";
         let mut found = Vec::new();
         let mut pieces = Vec::new();
         for waiting in std::mem::take(&mut self.waiting) {
             match waiting {
                 Waiting::Leaf { separator, amount, .. } => {
-                    found.push(Child { id: next(), separator, amount });
+                    found.push(Child { id: leaves.next().expect(named), separator, amount });
                 }
-                Waiting::Piece { .. } => pieces.push(next()),
+                Waiting::Piece { .. } => pieces.push(piece_ids.next().expect(named)),
                 Waiting::Large { lengths, inline, mut children, separator, amount } => {
                     let inline = self.buffer.get(inline).unwrap_or_default();
                     let large = Large { own_children: children.len(), lengths, inline };

@@ -1,13 +1,11 @@
 //! Oplog applied: from slices to a flushed root, on one thread and on two, each in a process of its own.
 //!
 //! Five million entries over two million documents: 60 % updates, 20 % inserts, 15 % deletes, 5 % pushes. The
-//! slices lie in one file; reading, unpacking and checking them is part of the time.
+//! slices are stored; reading, unpacking and checking them is part of the time.
 
 use crate::{Size, text};
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
-use std::fs::File;
-use std::io::{Read, Write};
 use std::path::Path;
 use std::process::Command;
 use tidemark_base::bson::split;
@@ -28,14 +26,14 @@ const SCALING_BYTES: usize = 256 << 20;
 pub(crate) fn run(size: Size) -> Result<Value> {
     let (documents, entries) = (size.orders / 2, size.orders / 4 * 5);
     let dir = tempfile::tempdir()?;
-    let slices = dir.path().join("slices");
-    let plain = write_slices(&slices, documents, entries)?;
     let shop = Shop::new(Orders::new(1), documents);
-    let mut took = Vec::new();
+    let (mut took, mut plain) = (Vec::new(), 0);
     for threads in [1, THREADS] {
         let store = dir.path().join(format!("store-{threads}"));
-        drop(Engine::build(&store, &shop, &mut Stopwatch::default())?);
-        took.push(apart(&store, &slices, threads, &dir.path().join("figures"))?);
+        let engine = Engine::build(&store, &shop, &mut Stopwatch::default())?;
+        plain = append_slices(&engine, documents, entries)?;
+        drop(engine);
+        took.push(apart(&store, threads, &dir.path().join("figures"))?);
         std::fs::remove_dir_all(&store)?;
     }
     let secs = |at: usize| took[at]["s"].as_f64().unwrap_or(f64::INFINITY);
@@ -61,11 +59,11 @@ pub(crate) fn run(size: Size) -> Result<Value> {
     }))
 }
 
-/// Makes entries and writes them as slices, each with its length before it. Returns their plain length.
-fn write_slices(path: &Path, documents: u64, entries: u64) -> Result<u64> {
+/// Makes entries and stores them as slices. Returns their plain length.
+fn append_slices(engine: &Engine, documents: u64, entries: u64) -> Result<u64> {
     let target = Target { namespace: "shop.orders".to_owned(), uuid: UUID };
     let mut mix = OplogMix::new(Orders::new(1), target, documents, 1, BEGIN.ts);
-    let (mut slices, mut file) = (Slices::default(), File::create(path)?);
+    let mut slices = Slices::default();
     let (mut bytes, mut made, mut plain) = (Vec::new(), 0, 0);
     while made < entries {
         bytes.clear();
@@ -75,39 +73,28 @@ fn write_slices(path: &Path, documents: u64, entries: u64) -> Result<u64> {
         }
         plain += bytes.len() as u64;
         debug_assert!(split(&bytes).all(|it| it.is_ok()));
-        for slice in slices.of(&bytes)? {
-            file.write_all(&(slice.len() as u64).to_le_bytes())?;
-            file.write_all(&slice)?;
-        }
+        engine.append(&slices.of(&bytes)?)?;
     }
-    file.sync_all()?;
     Ok(plain)
 }
 
 /// Lets another process of this program apply, so that its memory is its own.
-fn apart(store: &Path, slices: &Path, threads: usize, figures: &Path) -> Result<Value> {
+fn apart(store: &Path, threads: usize, figures: &Path) -> Result<Value> {
     let own = std::env::current_exe()?;
-    let words = [CHILD.to_owned(), text(store), text(slices), threads.to_string(), text(figures)];
+    let words = [CHILD.to_owned(), text(store), threads.to_string(), text(figures)];
     child::run(Command::new(own).args(words))?;
     Ok(serde_json::from_slice(&std::fs::read(figures)?)?)
 }
 
-/// The process that applies: store, file of slices, threads, where the figures go.
+/// The process that applies: store, threads, where the figures go.
 pub(crate) fn child(words: &[String]) -> Result<()> {
-    let [store, slices, threads, figures] = words else { bail!("{CHILD} is for this program only") };
+    let [store, threads, figures] = words else { bail!("{CHILD} is for this program only") };
     rayon::ThreadPoolBuilder::new().num_threads(threads.parse()?).build_global()?;
     let mut engine = Engine::open(Path::new(store))?;
-    let mut file = File::open(slices)?;
-    let (mut slice, mut plain, mut watch) = (Vec::new(), Vec::new(), Stopwatch::default());
+    let mut watch = Stopwatch::default();
     let cpu = process::cpu_secs(Which::Own);
     watch.time(|| {
-        let mut len = [0; 8];
-        while file.read(&mut len[..1])? == 1 {
-            file.read_exact(&mut len[1..])?;
-            slice.clear();
-            (&file).take(u64::from_le_bytes(len)).read_to_end(&mut slice)?;
-            engine.apply(&slice, &mut plain)?;
-        }
+        engine.follow()?;
         engine.flush()
     })?;
     let took = json!({

@@ -37,7 +37,7 @@ pub(crate) fn run(size: Size) -> Result<Value> {
             let slices = slices.of(&shop.round(Round::usual(size.orders)))?;
             let mut watch = Stopwatch::default();
             watch.time(|| {
-                engine.apply_all(&slices)?;
+                engine.follow()?;
                 engine.snapshot()
             })?;
             times.push(watch.secs());

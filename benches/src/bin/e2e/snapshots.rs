@@ -1,8 +1,8 @@
 //! Snapshots after small changes: what the next one costs, and fifty of them in a row, all kept.
 //!
-//! In process. The next one's time is that of applying the slices of the change, of folding what is worth it, and
-//! of the snapshot; the first one's that of the build and of the snapshot. The slices are the oplog's store, counted
-//! by themselves.
+//! In process. The next one's time is that of applying the stored slices of the change, of folding what is worth it,
+//! and of the snapshot; the first one's that of the build and of the snapshot. The slices lie in a store of their own,
+//! and are counted by themselves.
 
 use crate::Size;
 use anyhow::Result;
@@ -29,10 +29,11 @@ pub(crate) fn run(size: Size) -> Result<Value> {
     let mut first_next_store = 0.0;
     for round in 0..ROUNDS {
         let slices = slices.of(&shop.round(Round::usual(size.orders)))?;
+        engine.append(&slices)?;
         slices_mb.push(slices.iter().map(Vec::len).sum::<usize>() as f64 / 1e6);
         let mut next = Stopwatch::default();
         next.time(|| {
-            engine.apply_all(&slices)?;
+            engine.follow()?;
             engine.groom()?;
             engine.snapshot()
         })?;
