@@ -1,5 +1,6 @@
 //! The arguments of the program, down to the groups of commands; each command has its own in [`crate::commands`].
 
+use crate::commands::admin::AdminCommand;
 use crate::commands::export::ExportArgs;
 use crate::commands::get::GetArgs;
 use crate::commands::head::HeadCommand;
@@ -57,6 +58,9 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// Show one document
     Get(GetArgs),
+    /// Make people, groups and keys
+    #[command(subcommand)]
+    Admin(AdminCommand),
 }
 
 #[cfg(test)]

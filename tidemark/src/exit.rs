@@ -134,6 +134,7 @@ fn kind(cause: &(dyn StdError + 'static)) -> Option<ErrorKind> {
         .or_else(|| cause.downcast_ref::<DumpError>().map(DumpError::kind))
         .or_else(|| cause.downcast_ref::<SliceError>().map(SliceError::kind))
         .or_else(|| cause.downcast_ref::<EntryError>().map(EntryError::kind))
+        .or_else(|| cause.downcast_ref::<tidemark_metadata::Error>().map(tidemark_metadata::Error::kind))
 }
 
 #[cfg(test)]

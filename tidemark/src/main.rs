@@ -7,6 +7,7 @@
 
 mod cli;
 mod commands;
+mod data;
 mod exit;
 mod oplog_file;
 mod output;

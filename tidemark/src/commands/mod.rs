@@ -2,6 +2,7 @@
 //!
 //! One file for each command, or for a few short ones of a group. Nothing here knows a format.
 
+pub(crate) mod admin;
 pub(crate) mod export;
 pub(crate) mod get;
 pub(crate) mod head;
@@ -30,5 +31,6 @@ pub(crate) fn run(command: Command, out: &Output) -> Result<Exit> {
         Command::Snapshot(command) => snapshot::run(command, *out),
         Command::Export(arguments) => export::run(&arguments, *out),
         Command::Get(arguments) => get::run(&arguments, *out),
+        Command::Admin(command) => admin::run(&command, *out),
     }
 }
