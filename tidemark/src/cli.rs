@@ -4,6 +4,7 @@ use crate::commands::admin::AdminCommand;
 use crate::commands::export::ExportArgs;
 use crate::commands::get::GetArgs;
 use crate::commands::head::HeadCommand;
+use crate::commands::service::{DaemonArgs, FrontendArgs, ServeArgs};
 use crate::commands::snapshot::SnapshotCommand;
 use crate::commands::store::StoreCommand;
 use crate::output::Format;
@@ -32,7 +33,7 @@ Examples:
   tidemark export --store backup --name rs0 --time 2026-11-22T10:00:00Z --archive - | mongorestore --archive
 ";
 
-/// Continuous backup for MongoDB: commands on a store folder
+/// Continuous backup for MongoDB: the service, and commands on a store folder
 #[derive(Debug, Parser)]
 #[command(name = "tidemark", version, after_help = AFTER_HELP, propagate_version = true)]
 pub(crate) struct Arguments {
@@ -45,6 +46,15 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Serve everything in one process: pages and API, the agents' server, the daemon
+    Serve(ServeArgs),
+    /// Serve pages, API and agents, and leave the work to daemons
+    Frontend(FrontendArgs),
+    /// Work: build heads, apply oplog, take snapshots, prepare restores
+    Daemon(DaemonArgs),
+    /// Make people, groups and keys
+    #[command(subcommand)]
+    Admin(AdminCommand),
     /// Make, measure, check, clean and mend a store
     #[command(subcommand)]
     Store(StoreCommand),
@@ -58,9 +68,6 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// Show one document
     Get(GetArgs),
-    /// Make people, groups and keys
-    #[command(subcommand)]
-    Admin(AdminCommand),
 }
 
 #[cfg(test)]

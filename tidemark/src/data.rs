@@ -24,11 +24,10 @@ pub(crate) struct DataArg {
     pub(crate) data: PathBuf,
 }
 
-/// The stores and the key of an installation.
+/// The stores of an installation.
 pub(crate) struct Data {
     pub(crate) store: Store,
     pub(crate) metadata: Metadata,
-    pub(crate) sealing: SealingKey,
 }
 
 impl DataArg {
@@ -48,15 +47,15 @@ impl DataArg {
         Ok(load_or_create(&keys.join("sealing.key"), &blocks, entropy)?)
     }
 
-    /// Opens all of it.
-    pub(crate) fn open(&self, entropy: &mut dyn Entropy, out: Output) -> Result<Data> {
+    /// Opens the stores.
+    pub(crate) fn open(&self, out: Output) -> Result<Data> {
         let metadata = self.metadata()?;
-        let sealing = self.sealing(entropy)?;
         let blocks = self.blocks();
+        make_private(&blocks)?;
         if is_empty(&blocks)? {
             OpenOptions::default().create(&blocks)?;
         }
-        Ok(Data { store: place::open(&blocks, out)?, metadata, sealing })
+        Ok(Data { store: place::open(&blocks, out)?, metadata })
     }
 
     /// The folder of the blockstore.
@@ -101,10 +100,11 @@ mod tests {
     fn an_installation_is_made_once_and_found_again() {
         let dir = tempfile::tempdir().unwrap();
         let data = DataArg { data: dir.path().join("tidemark") };
-        let first = data.open(&mut OsEntropy, Output::new(Format::Text)).unwrap();
+        let first = data.open(Output::new(Format::Text)).unwrap();
         let store = first.store.superblock().store;
-        let again = data.open(&mut OsEntropy, Output::new(Format::Text)).unwrap();
+        let again = data.open(Output::new(Format::Text)).unwrap();
         assert_eq!(again.store.superblock().store, store);
+        data.sealing(&mut OsEntropy).unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&data.data), 0o700);
         assert_eq!(mode(&data.data.join("keys/sealing.key")) & 0o077, 0);

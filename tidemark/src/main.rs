@@ -1,9 +1,9 @@
-//! The `tidemark` program: for now the operator's commands on a store folder.
+//! The `tidemark` program: the service, and the operator's commands on a store folder.
 //!
-//! For engineers, and for the day when only the store is left: nothing here needs a server, a network or
-//! anything beside the folder. Arguments are read in [`cli`], what each command does is in [`commands`], what
-//! is said and how it ends in [`output`] and [`exit`]. Synchronous; all that is known about heads is in the
-//! crates below.
+//! `serve` is everything in one process. The commands on a store are for engineers, and for the day when only the store
+//! is left: they need no server, no network and nothing beside the folder. Arguments are read in [`cli`], what each
+//! command does is in [`commands`], what is said and how it ends in [`output`] and [`exit`]. All that is known about
+//! heads, pages and jobs is in the crates below.
 
 mod cli;
 mod commands;

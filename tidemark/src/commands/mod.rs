@@ -6,6 +6,7 @@ pub(crate) mod admin;
 pub(crate) mod export;
 pub(crate) mod get;
 pub(crate) mod head;
+pub(crate) mod service;
 pub(crate) mod snapshot;
 pub(crate) mod store;
 
@@ -26,6 +27,9 @@ use anyhow::Result;
 /// Runs a command.
 pub(crate) fn run(command: Command, out: &Output) -> Result<Exit> {
     match command {
+        Command::Serve(arguments) => service::serve(&arguments, *out),
+        Command::Frontend(arguments) => service::frontend(&arguments, *out),
+        Command::Daemon(arguments) => service::daemon(&arguments, *out),
         Command::Store(command) => store::run(command, *out),
         Command::Head(command) => head::run(command, *out),
         Command::Snapshot(command) => snapshot::run(command, *out),

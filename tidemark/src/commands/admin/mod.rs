@@ -16,21 +16,25 @@ use tidemark_metadata::{By, Metadata, User, UserId};
 #[derive(Debug, Subcommand)]
 pub(crate) enum AdminCommand {
     /// Make a user; the first one owns the installation
-    AddUser(user::AddUserArgs),
+    #[command(name = "add-user")]
+    User(user::AddUserArgs),
     /// Make a group, as a project is called: its replica sets, people and keys belong together
-    AddGroup(group::AddGroupArgs),
+    #[command(name = "add-group")]
+    Group(group::AddGroupArgs),
     /// Make a key for the agents of a group; it is shown once
-    AddAgentKey(key::AddAgentKeyArgs),
+    #[command(name = "add-agent-key")]
+    AgentKey(key::AddAgentKeyArgs),
     /// Make a key for the API; its private half is shown once
-    AddApiKey(key::AddApiKeyArgs),
+    #[command(name = "add-api-key")]
+    ApiKey(key::AddApiKeyArgs),
 }
 
 pub(crate) fn run(command: &AdminCommand, out: Output) -> Result<Exit> {
     match command {
-        AdminCommand::AddUser(args) => user::run(args, out),
-        AdminCommand::AddGroup(args) => group::run(args, out),
-        AdminCommand::AddAgentKey(args) => key::run_agent(args, out),
-        AdminCommand::AddApiKey(args) => key::run_api(args, out),
+        AdminCommand::User(args) => user::run(args, out),
+        AdminCommand::Group(args) => group::run(args, out),
+        AdminCommand::AgentKey(args) => key::run_agent(args, out),
+        AdminCommand::ApiKey(args) => key::run_api(args, out),
     }
 }
 
