@@ -3,7 +3,8 @@
 //! Three kinds of things: real servers (`live` and `workload`, behind the feature `live`; [`parts`]), what a real
 //! server wrote ([`captures`], [`dumps`], [`corpus`]), and plain accounts of what is right, written to be
 //! obviously so rather than fast ([`order`], [`model`], [`dbhash`]). [`generate`] makes deterministic data
-//! for tests and benches; `power`, a feature as well, is a machine whose power can be cut. Nothing here reads
+//! for tests and benches; `power`, a feature as well, is a machine whose power can be cut, and `service` a whole
+//! installation. Nothing here reads
 //! anything outside the repository but the cached parts.
 
 pub mod captures;
@@ -23,6 +24,8 @@ pub mod parts;
 #[cfg(feature = "power")]
 pub mod power;
 pub mod raw;
+#[cfg(feature = "service")]
+pub mod service;
 pub mod state;
 #[cfg(feature = "live")]
 pub mod workload;

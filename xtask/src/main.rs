@@ -63,8 +63,12 @@ enum Verb {
         #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
         minutes: Option<u32>,
     },
-    /// A small Tidemark to look at (not built yet)
-    Demo,
+    /// A small Tidemark at work on a real replica set, and a page to look at
+    Demo {
+        /// End when all was shown, instead of leaving the page up
+        #[arg(long)]
+        once: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -76,7 +80,7 @@ fn main() -> ExitCode {
         Verb::Long { name, rounds } => long::run(name.as_deref(), rounds),
         Verb::Bench { name, cases, quick } => bench::run(name.as_deref(), &cases, quick),
         Verb::Fuzz { target, minutes } => fuzz::run(target.as_deref(), minutes),
-        Verb::Demo => return demo::run(),
+        Verb::Demo { once } => demo::run(once),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -86,6 +90,3 @@ fn main() -> ExitCode {
         }
     }
 }
-
-/// The exit code of verbs whose work does not exist yet: neither success nor a failed check.
-const NOT_YET: u8 = 2;

@@ -1,0 +1,158 @@
+//! An installation served by one process, with an owner, a group and keys.
+
+use super::{Api, Process, Result, wait_for};
+use serde_json::Value;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+/// The password of the owner, whose name is [`OWNER`]. Known to everybody: for machines on which others are not.
+pub(super) const PASSWORD: &str = "correct horse battery staple";
+/// What the owner logs in with.
+pub(super) const OWNER: &str = "owner@example.com";
+
+/// A served installation.
+pub struct Installation {
+    programs: PathBuf,
+    folder: PathBuf,
+    serve: Process,
+    ports: (u16, u16),
+    /// Its one group.
+    pub group: String,
+    /// The key of the group's agents.
+    pub agent_key: String,
+    /// A client with every right in the group.
+    pub api: Api,
+}
+
+/// The folder of the programs that this one was built with.
+///
+/// # Errors
+/// If they are not there, with how to build them.
+pub fn programs() -> Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let folders = own.ancestors().skip(1).take(2);
+    let has_both = |folder: &&Path| ["tidemark", "tidemark-agent"].iter().all(|it| folder.join(it).is_file());
+    let found = folders.into_iter().find(has_both).map(Path::to_owned);
+    found.ok_or_else(|| "the programs are not built: cargo build -p tidemark -p tidemark-agent".into())
+}
+
+impl Installation {
+    /// Sets an installation up in a folder that is there, and serves it on free ports of 127.0.0.1.
+    ///
+    /// # Errors
+    /// If a program is not there or fails, with what it said.
+    pub fn start(programs: &Path, folder: &Path) -> Result<Self> {
+        let ports = (free_port()?, free_port()?);
+        let data = folder.join("data");
+        let serve = serve(programs, &data, folder, ports)?;
+        std::fs::write(folder.join("password"), PASSWORD)?;
+        let password = format!("--password-file={}", folder.join("password").display());
+        let admin = |words: &[&str]| admin(programs, &data, words);
+        admin(&["add-user", OWNER, &password])?;
+        let group = text(&admin(&["add-group", "demo"])?, "id")?;
+        let agent_key = text(&admin(&["add-agent-key", "--group", &group])?, "key")?;
+        let api_key = admin(&["add-api-key", "--group", &group, "--role", "owner"])?;
+        let ca = data.join("tls/ca.pem");
+        let mut serve = serve;
+        let ca = wait_for("the CA's certificate", Duration::from_secs(30), || {
+            serve.check()?;
+            Ok(std::fs::read(&ca).ok())
+        })?;
+        let url = format!("https://127.0.0.1:{}", ports.0);
+        let api = Api::new(&url, &ca, text(&api_key, "public")?, text(&api_key, "private")?)?;
+        wait_for("the API", Duration::from_secs(30), || {
+            serve.check()?;
+            Ok(api.is_up().then_some(()))
+        })?;
+        let (programs, folder) = (programs.to_owned(), folder.to_owned());
+        Ok(Self { programs, folder, serve, ports, group, agent_key, api })
+    }
+
+    /// The owner's name and password, for people.
+    #[must_use]
+    pub const fn owner() -> (&'static str, &'static str) {
+        (OWNER, PASSWORD)
+    }
+
+    /// How agents reach it.
+    #[must_use]
+    pub fn mothership(&self) -> String {
+        format!("https://127.0.0.1:{}", self.ports.1)
+    }
+
+    /// The programs it runs.
+    #[must_use]
+    pub fn programs(&self) -> &Path {
+        &self.programs
+    }
+
+    /// Where it lies.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The file of its CA.
+    #[must_use]
+    pub fn ca_file(&self) -> PathBuf {
+        self.folder.join("data/tls/ca.pem")
+    }
+
+    /// That it still runs.
+    ///
+    /// # Errors
+    /// If it has ended, with its last words.
+    pub fn check(&mut self) -> Result<()> {
+        self.serve.check()
+    }
+
+    /// Kills it without a word, and starts it again.
+    ///
+    /// # Errors
+    /// If it does not come up again.
+    pub fn kill_and_start(&mut self) -> Result<()> {
+        self.serve.kill();
+        self.serve = serve(&self.programs, &self.folder.join("data"), &self.folder, self.ports)?;
+        wait_for("the API after a restart", Duration::from_secs(60), || {
+            self.serve.check()?;
+            Ok(self.api.is_up().then_some(()))
+        })
+    }
+
+    /// Tells it to end, and waits until it has.
+    ///
+    /// # Errors
+    /// If it does not end well.
+    pub fn stop(self) -> Result<()> {
+        self.serve.stop(Duration::from_secs(60))
+    }
+}
+
+fn serve(programs: &Path, data: &Path, folder: &Path, ports: (u16, u16)) -> Result<Process> {
+    let mut command = Command::new(programs.join("tidemark"));
+    command.arg("serve").arg("--data").arg(data);
+    command
+        .args([format!("--listen=127.0.0.1:{}", ports.0), format!("--listen-agents=127.0.0.1:{}", ports.1)]);
+    Process::start(&mut command, &folder.join("serve.log"))
+}
+
+fn admin(programs: &Path, data: &Path, words: &[&str]) -> Result<Value> {
+    let mut command = Command::new(programs.join("tidemark"));
+    let output = command.args(["-o", "json", "admin"]).args(words).arg("--data").arg(data).output()?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
+    }
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+fn text(value: &Value, field: &str) -> Result<String> {
+    let text = value.get(field).and_then(Value::as_str);
+    Ok(text.ok_or_else(|| format!("there is no {field} in {value}"))?.to_owned())
+}
+
+/// A port that was free just now.
+fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
