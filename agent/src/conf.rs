@@ -150,6 +150,7 @@ impl Conf {
             host: self.config.host.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             clock_ms: SystemClock::new().now().0,
+            is_check: false,
             sets,
         };
         let answer = self.mothership.conf(&message).await?;

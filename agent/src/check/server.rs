@@ -17,8 +17,8 @@ pub(super) async fn check(config: &Config, mothership: &Mothership) -> Vec<Probl
     for address in mothership.addresses() {
         let before_ms = SystemClock::new().now().0;
         let message = ConfRequest {
-            // Not the agent's own name: it may be running, and would be taken for dead.
-            agent: format!("{} (check)", config.agent),
+            agent: config.agent.clone(),
+            is_check: true,
             incarnation: hex::encode(incarnation),
             host: config.host.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -18,6 +18,8 @@ pub struct ConfRequest {
     pub version: String,
     /// Its clock, in milliseconds since 1970.
     pub clock_ms: u64,
+    /// Whether it only looks if all is well: nothing of it is noted then.
+    pub is_check: bool,
     /// The replica sets that it can see.
     pub sets: Vec<SetReport>,
 }

@@ -54,8 +54,9 @@ fn answer(parts: &Parts, group: GroupId, request: &ConfRequest) -> Result<ConfRe
         .map_err(|_| Refused::invalid("incarnation is not 16 hexadecimal digits"))?;
     let name = note_agent(parts, group, request)?;
     let agent = Holder { name, incarnation };
+    let sets = if request.is_check { &[] } else { request.sets.as_slice() };
     let orders: Vec<SetOrder> =
-        request.sets.iter().map(|it| order(parts, group, &agent, it)).collect::<Result<_>>()?;
+        sets.iter().map(|it| order(parts, group, &agent, it)).collect::<Result<_>>()?;
     let is_calm = !orders.is_empty() && orders.iter().all(|it| it.task == Task::Tail);
     Ok(ConfResponse {
         group: group.to_string(),

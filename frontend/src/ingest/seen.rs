@@ -30,6 +30,9 @@ pub(crate) fn note_agent(parts: &Parts, group: GroupId, request: &ConfRequest) -
         seen_at: now,
         clock_ahead_ms: i64::try_from(ahead).unwrap_or(i64::MAX),
     };
+    if request.is_check {
+        return Ok(agent.agent);
+    }
     make_room::<Agent>(&parts.metadata, group, &agent.id())?;
     parts.metadata.upsert(&agent.id(), |_| Ok(agent.clone()))?;
     Ok(agent.agent)

@@ -34,6 +34,16 @@ async fn what_an_agent_sees_is_noted() {
 }
 
 #[tokio::test]
+async fn of_an_agent_that_only_checks_nothing_is_noted() {
+    let world = World::new();
+    let answer = world.conf(&ConfRequest { is_check: true, ..call("a", vec![report(SET)]) }).await;
+    assert_eq!((answer.group, answer.sets.len()), (world.group.to_string(), 0));
+    let metadata = world.metadata();
+    assert!(metadata.all::<Agent>(By::IdPrefix("")).unwrap().is_empty());
+    assert!(metadata.all::<ReplicaSet>(By::IdPrefix("")).unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn of_two_agents_one_is_active_until_it_is_silent() {
     let world = World::new();
     let role = async |name: &str| world.conf(&call(name, vec![report(SET)])).await.sets[0].role;

@@ -185,6 +185,7 @@ pub(crate) fn call(agent: &str, sets: Vec<SetReport>) -> ConfRequest {
         host: "Agent1.example.com".to_owned(),
         version: "0.1.0".to_owned(),
         clock_ms: NOW.0 + 1500,
+        is_check: false,
         sets,
     }
 }

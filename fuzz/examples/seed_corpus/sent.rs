@@ -56,7 +56,7 @@ fn messages() -> Vec<Value> {
     });
     vec![
         json!({
-            "agent": "a", "incarnation": "0011223344556677", "host": "h", "version": "0.1.0",
+            "agent": "a", "incarnation": "0011223344556677", "host": "h", "version": "0.1.0", "isCheck": false,
             "clockMs": 1_795_341_091_408_u64, "sets": [set],
         }),
         json!({"after": 1, "at": at}),

@@ -120,12 +120,7 @@ fn first_snapshot(installation: &mut Installation, set: &str) -> Result<Value> {
 fn shown(snapshot: &Value) -> String {
     let part =
         |name: &str| snapshot.pointer(&format!("/parts/0/{name}")).and_then(Value::as_u64).unwrap_or(0);
-    format!(
-        "{} documents, {} KB of them, {} KB stored",
-        part("documents"),
-        part("dataSizeBytes") / 1000,
-        part("storageSizeBytes") / 1000
-    )
+    format!("{} documents, {} KB of them", part("documents"), part("dataSizeBytes") / 1000)
 }
 
 /// Restores into a server of its own, and holds it against what the source had.
