@@ -24,7 +24,7 @@ struct LongRun {
     rounds: u32,
 }
 
-const RUNS: [LongRun; 19] = [
+const RUNS: [LongRun; 20] = [
     LongRun {
         name: "kills",
         what: "kill the test runner with SIGKILL; no mongod and no folder of its may stay",
@@ -112,6 +112,14 @@ const RUNS: [LongRun; 19] = [
         target: "head_model",
         test: "a_head_holds_what_an_ordered_map_holds",
         rounds: 5000,
+    },
+    LongRun {
+        name: "service",
+        what: "the whole service on a replica set with auth and TLS: elections, server and agents killed, restores compared",
+        package: "tidemark",
+        target: "service",
+        test: "what_is_restored_is_what_was_there_through_kills_and_an_election",
+        rounds: 5,
     },
     LongRun {
         name: "head-live",
