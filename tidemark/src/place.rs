@@ -24,13 +24,14 @@ pub(crate) struct StoreArg {
 pub(crate) struct HeadArg {
     #[command(flatten)]
     pub(crate) store: StoreArg,
-    /// The head's name, for instance that of the replica set
+    /// The head's name, for instance that of the replica set; one that a service made: GROUP/SET, by their ids
     #[arg(long, value_parser = name)]
     pub(crate) name: HeadName,
 }
 
 fn name(text: &str) -> Result<HeadName, HeadError> {
-    HeadName::new(GROUP, text)
+    let (group, head) = text.split_once('/').unwrap_or((GROUP, text));
+    HeadName::new(group, head)
 }
 
 /// Opens a store, and tells what was wrong with it and put right.
@@ -54,7 +55,26 @@ impl HeadArg {
     }
 }
 
-/// The name of a head without its group: how users call it.
-pub(crate) fn short(name: &HeadName) -> &str {
-    name.prefix().rsplit('/').next().unwrap_or_default()
+/// The name of a head as users give it: without its group if it was made by hand.
+pub(crate) fn short(name: &HeadName) -> String {
+    let mut parts = name.prefix().split('/').skip(1).step_by(2);
+    match (parts.next(), parts.next()) {
+        (Some(group), Some(head)) if group != GROUP => format!("{group}/{head}"),
+        (_, head) => head.unwrap_or_default().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_shown_as_it_is_given() {
+        for text in ["rs0", "6740a/6740b"] {
+            assert_eq!(short(&name(text).unwrap()), text);
+        }
+        for bad in ["a/b/c", "/b", "a/", "../x"] {
+            assert!(name(bad).is_err(), "{bad}");
+        }
+    }
 }

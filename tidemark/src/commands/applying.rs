@@ -103,7 +103,7 @@ impl<'p> Applying<'p> {
             (_, taken_in) => taken_in.map(|link| link.at),
         };
         let applied = Applied {
-            name: short(head.name()).to_owned(),
+            name: short(head.name()),
             at: At::of(head.at()),
             entries_applied: 0,
             entries_skipped: 0,

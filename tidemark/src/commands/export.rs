@@ -125,7 +125,7 @@ pub(crate) fn run(args: &ExportArgs, out: Output) -> Result<Exit> {
     let Writing { bytes: document_bytes, divergences, .. } = writing;
     let exit = if divergences.count == 0 { Exit::Done } else { Exit::Found };
     let exported = Exported {
-        name: short(&args.head.name).to_owned(),
+        name: short(&args.head.name),
         at: At::of(fork.state().at()),
         to,
         namespaces: plan.entries.iter().map(|entry| entry.part.namespace.shown()).collect(),

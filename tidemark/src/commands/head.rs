@@ -5,7 +5,7 @@ use super::compact::{self, CompactArgs};
 use super::import::{self, ImportArgs};
 use crate::exit::Exit;
 use crate::output::Output;
-use crate::place::{GROUP, StoreArg, short};
+use crate::place::{StoreArg, short};
 use crate::times::At;
 use anyhow::Result;
 use clap::Subcommand;
@@ -35,13 +35,12 @@ pub(crate) fn run(command: HeadCommand, out: Output) -> Result<Exit> {
     }
 }
 
-/// The heads that were made by hand, by name.
+/// All heads, by group and name.
 pub(super) fn names(store: &Store) -> Result<Vec<HeadName>> {
-    let prefix = format!("g/{GROUP}/h/");
-    let refs = store.list_refs(&prefix)?.into_iter();
+    let refs = store.list_refs("g/")?.into_iter();
     let names = refs.filter_map(|(full, _)| {
-        let name = full.strip_prefix(&prefix)?.strip_suffix("/head")?;
-        HeadName::new(GROUP, name).ok()
+        let (group, head) = full.strip_prefix("g/")?.strip_suffix("/head")?.split_once("/h/")?;
+        HeadName::new(group, head).ok()
     });
     Ok(names.collect())
 }
@@ -103,7 +102,7 @@ fn list(store: &Store, out: Output) -> Result<Exit> {
             diverged: root.diverged.operations,
             epoch: found.holder.epoch,
             root: found.root.to_string(),
-            name: short(&name).to_owned(),
+            name: short(&name),
         })
     });
     out.result(&Listed { heads: lines.collect::<Result<_>>()? })?;

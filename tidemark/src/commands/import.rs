@@ -113,7 +113,7 @@ pub(super) fn run(args: &ImportArgs, out: Output) -> Result<Exit> {
     let exit = oplog.as_ref().map_or(Exit::Done, Applied::exit);
     let Copied { collections, documents, bytes } = copied;
     out.result(&Imported {
-        name: short(name).to_owned(),
+        name: short(name),
         at: At::of(at),
         collections,
         documents,
