@@ -4,7 +4,7 @@
 //! Server and agents run as an operator starts them. Equality is by the servers' own `dbHash`. The long form, with more
 //! kills, is `cargo xtask long service`.
 
-#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test that waits for other processes")]
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 use mongodb::bson::{Document, doc};
 use mongodb::sync::Client;
