@@ -34,7 +34,7 @@ pub(crate) fn run(size: Size) -> Result<Value> {
         let mut times = Vec::new();
         for _ in 0..ROUNDS {
             // The change that is 1 % of workload G, whatever the size.
-            let slices = slices.of(&shop.round(Round::usual(size.orders)))?;
+            engine.append(&slices.of(&shop.round(Round::usual(size.orders)))?)?;
             let mut watch = Stopwatch::default();
             watch.time(|| {
                 engine.follow()?;
