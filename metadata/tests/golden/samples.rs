@@ -160,16 +160,7 @@ fn of_backups() -> Vec<Sample> {
         excluded_namespaces: vec![Namespace::new("db").unwrap(), Namespace::new("db.c").unwrap()],
         sync_source: SyncSource::Member(seed()),
         connection: Some(sealed("backupConfig")),
-        ..config.clone()
-    };
-    let set = ReplicaSet {
-        group: GROUP,
-        id: SET,
-        name: SetName::new("rs0").unwrap(),
-        seeds: vec![seed()],
-        created_at: AT,
-        active: Some(lease()),
-        sight: None,
+        ..config
     };
     let set = ReplicaSet {
         group: GROUP,
