@@ -182,7 +182,7 @@ impl Conf {
     fn obey(&mut self, answer: ConfResponse) -> Duration {
         let mut pause = Duration::from_millis(answer.next_ms).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
         for order in answer.sets {
-            match order.connection.as_ref().map(|connection| self.connect(connection)) {
+            match order.connection.as_ref().map(|connection| self.connect(&order.id, connection)) {
                 // Asked how it is with the next call, which comes at once, and then told what to do.
                 Some(Ok(true)) => {
                     pause = SHORTEST_PAUSE;
@@ -202,8 +202,11 @@ impl Conf {
     }
 
     /// Connects to a set that is set up at the server, unless it is connected just so. The agent's own file is stronger.
-    fn connect(&mut self, connection: &Connection) -> Result<bool> {
-        let is_same = |known: &&mut Known| known.source.reach.seeds == connection.seeds;
+    fn connect(&mut self, id: &str, connection: &Connection) -> Result<bool> {
+        // A set has many addresses: one that is known already is never connected to once more.
+        let is_same = |known: &&mut Known| {
+            known.id().is_some_and(|it| it == id) || known.source.reach.seeds == connection.seeds
+        };
         match self.sets.iter_mut().find(is_same) {
             Some(known) if known.given.as_ref().is_none_or(|given| given == connection) => return Ok(false),
             Some(known) => *known = Known::of_connection(connection)?,

@@ -19,6 +19,8 @@ use tokio::sync::{Notify, watch};
 const LAST_WORDS: Duration = Duration::from_secs(10);
 /// How often the state is read while the order and the state do not agree.
 const PAUSE: Duration = Duration::from_secs(2);
+/// How often it is looked whether another copy is wanted, while a head should be built of the last.
+const LOOK: Duration = Duration::from_secs(10);
 
 /// The work for one replica set.
 #[derive(Debug)]
@@ -123,8 +125,9 @@ impl SetTask {
     }
 
     async fn copy_and_tail(&self, tip: Option<Tip>, sync: Option<Sync>, order: &SetOrder) -> Result<()> {
+        // Also one that has ended: while a head is built of it, the oplog goes on.
         let (tip, sync) = match (tip, sync) {
-            (Some(tip), Some(sync)) if sync.is_wanted && sync.until.is_none() => (tip, sync),
+            (Some(tip), Some(sync)) if sync.is_wanted => (tip, sync),
             (_, last) => self.begin(last.map(|sync| sync.number)).await?,
         };
         let tail = self.tail(tip);
@@ -144,7 +147,24 @@ impl SetTask {
                 return Ok(());
             },
         }
-        tailing.await
+        loop {
+            tokio::select! {
+                ended = &mut tailing => return ended,
+                () = tokio::time::sleep(LOOK) => if self.is_another_copy_wanted(sync.number).await {
+                    return Ok(());
+                },
+            }
+        }
+    }
+
+    /// Whether, while a head should be built of a copy, another one was ordered: orders do not say which copy they mean.
+    async fn is_another_copy_wanted(&self, copied: u32) -> bool {
+        if self.orders.borrow().task != Task::Copy {
+            return false;
+        }
+        let state = self.mothership.state(&self.id).await;
+        let last = state.ok().and_then(|it| it.sync);
+        last.is_some_and(|last| last.number != copied || !last.is_wanted)
     }
 
     /// Begins a copy, and the chain after it.

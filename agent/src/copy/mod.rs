@@ -78,7 +78,7 @@ impl Copy<'_> {
         let tasks = Mutex::new(tasks);
         let throttle = Throttle::new(self.orders.clone());
         tokio::try_join!(self.work(&member, &tasks, &throttle), self.work(&member, &tasks, &throttle))?;
-        self.finish(&member).await?;
+        self.finish().await?;
         Ok(true)
     }
 
@@ -123,8 +123,8 @@ impl Copy<'_> {
     }
 
     /// Waits until the oplog sent reaches behind everything copied, and says so.
-    async fn finish(&self, member: &Member) -> Result<()> {
-        let until = until::until(self.source, member).await?;
+    async fn finish(&self) -> Result<()> {
+        let until = until::until(self.source).await?;
         tracing::info!(
             set = self.set,
             copy = self.sync,

@@ -6,7 +6,8 @@ use crate::site::Parts;
 use tidemark_base::protocol::Connection;
 use tidemark_metadata::rules::roles::Permission;
 use tidemark_metadata::{
-    BackupConfig, GroupId, Namespace, Ordered, ReplicaSet, ReplicaSetId, Secret, Status, SyncSource, Zone,
+    BackupConfig, Copies, GroupId, Namespace, Ordered, ReplicaSet, ReplicaSetId, Secret, Status, SyncSource,
+    Zone,
 };
 
 /// A replica set and its backup.
@@ -84,17 +85,22 @@ pub(crate) fn change(
     let set = groups::set(parts, actor, group, set)?;
     let connection = changes.connection.as_ref().map(|it| sealed_later(it, &set)).transpose()?;
     let now = parts.clock.now();
-    let mut before = None;
+    let (mut before, mut is_unfit) = (None, false);
     let config =
         parts.metadata.upsert(&BackupConfig::id_of(group, set.id), |old: Option<&BackupConfig>| {
             let mut config = old.cloned().unwrap_or_else(|| BackupConfig::new(group, set.id));
             before = Some(config.status);
+            let left_out = config.excluded_namespaces.clone();
             // What is so already is no change.
             let next = changes.status.map(|wish| step(config.status, wish)).filter(|it| *it != config.status);
             if let Some(next) = next {
                 config.set_status(next, Ordered::ByUser, now)?;
             }
             merge(&mut config, changes);
+            is_unfit = config.excluded_namespaces != left_out && !may_leave_out_else(&mut config);
+            if is_unfit {
+                return Ok(old.cloned().unwrap_or(config));
+            }
             if let Some(secret) = &connection {
                 parts.with_entropy(|entropy| {
                     config.set_connection(Some(secret), &parts.sealing, entropy);
@@ -102,6 +108,12 @@ pub(crate) fn change(
             }
             Ok(config)
         })?;
+    if is_unfit {
+        return Err(Problem::refused(
+            "what is left out can be changed only with a new copy of everything: order that first, or in the same change \
+             (statusName PROVISIONING)",
+        ));
+    }
     tell(parts, actor, &set, before, &config, changes);
     Ok(Backup { set, config })
 }
@@ -112,6 +124,15 @@ const fn step(from: Status, wish: Status) -> Status {
         (Status::Inactive | Status::Provisioning, Status::Started) => Status::Provisioning,
         _ => wish,
     }
+}
+
+/// What is left out is left out when everything is copied: heads that were made otherwise do not fit, and copies that
+/// were begun otherwise no longer count. Whether it can be changed now.
+fn may_leave_out_else(config: &mut BackupConfig) -> bool {
+    if config.status == Status::Provisioning {
+        config.copies = Copies::None;
+    }
+    matches!(config.status, Status::Inactive | Status::Provisioning)
 }
 
 fn merge(config: &mut BackupConfig, changes: &Changes) {

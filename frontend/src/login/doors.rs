@@ -70,13 +70,23 @@ impl Doors {
 
     /// Where a request comes from, as far as tries are counted: an address, or the network of one (IPv6: /64).
     pub(crate) fn from(&self, extensions: &Extensions, headers: &HeaderMap) -> String {
+        self.address(extensions, headers).map_or_else(|| "unknown".to_owned(), network)
+    }
+
+    /// Whether a request comes from this machine: who may make the installation their own.
+    pub(crate) fn is_from_here(&self, extensions: &Extensions, headers: &HeaderMap) -> bool {
+        // What comes over no network has no address.
+        self.address(extensions, headers).is_none_or(|it| it.to_canonical().is_loopback())
+    }
+
+    fn address(&self, extensions: &Extensions, headers: &HeaderMap) -> Option<IpAddr> {
         let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|it| it.0.ip());
         let told = || {
             let last = headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;
             last.rsplit(',').next()?.trim().parse::<IpAddr>().ok()
         };
         let forwarded = self.inner.behind_proxy.then(told).flatten();
-        forwarded.or(peer).map_or_else(|| "unknown".to_owned(), network)
+        forwarded.or(peer)
     }
 
     /// Lets somebody in who knows the password. Blocking.

@@ -53,6 +53,8 @@ pub(crate) struct Posted {
     pub(crate) person: Option<Person>,
     /// Where it came from, as far as tries are counted.
     pub(crate) from: String,
+    /// Whether that is this machine.
+    pub(crate) is_from_here: bool,
 }
 
 impl FromRequest<Desk> for Posted {
@@ -67,10 +69,11 @@ impl FromRequest<Desk> for Posted {
         }
         let person = Person::of(desk, &head).await?;
         let from = desk.doors.from(&head.extensions, &head.headers);
+        let is_from_here = desk.doors.is_from_here(&head.extensions, &head.headers);
         let form =
             Form::<BTreeMap<String, String>>::from_request(Request::from_parts(head, body), desk).await;
         match form {
-            Ok(Form(fields)) => Ok(Self { fields: Fields(fields), person, from }),
+            Ok(Form(fields)) => Ok(Self { fields: Fields(fields), person, from, is_from_here }),
             Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
                 Err(page::error(StatusCode::PAYLOAD_TOO_LARGE, "The form is too large."))
             }

@@ -11,7 +11,7 @@ use askama::Template;
 use axum::extract::{FromRequestParts, Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use tidemark_metadata::{Joining, Login, NewUser, Password, User};
+use tidemark_metadata::{Joining, Login, NewUser, Password, Purpose, TokenHash, User};
 
 #[derive(Template)]
 #[template(path = "door.html")]
@@ -111,13 +111,19 @@ pub(super) async fn sign_up(State(desk): State<Desk>) -> Shown {
 }
 
 pub(super) async fn join_first(State(desk): State<Desk>, posted: Posted) -> Shown {
-    let Posted { fields, from, .. } = posted;
+    let Posted { fields, from, is_from_here, .. } = posted;
     let doors = desk.doors.clone();
     let joined = desk.site.run(move |site| {
         // Before anything is computed: who may not join costs nothing.
         let is_new = site.metadata.is_new()?;
         if !is_new && !doors.is_sign_up_open() {
             return Err(Problem::refused("sign-up is closed: ask an owner of a group for an invitation"));
+        }
+        if is_new && !is_from_here {
+            return Err(Problem::refused(
+                "the first user owns the installation, and signs up on its own machine: there, or through ssh -L, \
+                 open this page again, or run tidemark admin add-user",
+            ));
         }
         let new = new_user(&doors, site, &from, &fields)?;
         let now = site.clock.now();
@@ -157,6 +163,11 @@ pub(super) async fn invitation(
     Path(token): Path<String>,
     request: axum::extract::Request,
 ) -> Result<Response, Response> {
+    // It becomes part of the page: nothing that is no token does.
+    if TokenHash::of(Purpose::Invitation, &token).is_none() {
+        let text = "This invitation is wrong, used or has expired: ask for a new one.";
+        return Ok(error(StatusCode::NOT_FOUND, text));
+    }
     let (mut head, _) = request.into_parts();
     let person = Person::from_request_parts(&mut head, &desk).await.ok();
     let action = format!("/invitation/{token}");
@@ -173,7 +184,7 @@ pub(super) async fn accept(
     Path(token): Path<String>,
     posted: Posted,
 ) -> Result<Response, Fault> {
-    let Posted { fields, person, from } = posted;
+    let Posted { fields, person, from, .. } = posted;
     let as_known = fields.is_ticked("asKnown");
     let doors = desk.doors.clone();
     let joined = desk.site.run(move |site| {

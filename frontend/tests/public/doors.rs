@@ -127,6 +127,32 @@ async fn forms_from_elsewhere_or_of_other_sessions_do_nothing() {
 }
 
 #[tokio::test]
+async fn only_the_machine_itself_can_make_an_installation_its_own() {
+    let rig = Rig::new();
+    for (address, status) in [
+        ("192.0.2.7:4000", StatusCode::CONFLICT),
+        ("[2001:db8::1]:4000", StatusCode::CONFLICT),
+        ("[::ffff:127.0.0.1]:4000", StatusCode::SEE_OTHER),
+    ] {
+        let mut request = form("/signup", "", &ANN);
+        let address: std::net::SocketAddr = address.parse().unwrap();
+        request.extensions_mut().insert(axum::extract::ConnectInfo(address));
+        assert_eq!(rig.send(request).await.status, status, "{address}");
+    }
+}
+
+#[tokio::test]
+async fn a_path_that_is_no_invitation_is_on_no_page() {
+    let rig = Rig::new();
+    rig.person("boss", None);
+    for path in ["..%2Fgroups%2Fg%2Fusers%2Fu%2Frole", "x", "tmi_%22%3E"] {
+        let answer = look(&rig, &format!("/invitation/{path}"), "").await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+        assert!(!answer.text().contains("<form"), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn too_many_tries_have_to_wait_for_each_login_and_each_address() {
     let rig = Rig::with_doors(Doors::new(false, true));
     rig.person("ann@example.com", None);

@@ -9,7 +9,7 @@ use tidemark_base::UnixMillis;
 use tidemark_metadata::rules::lease::Holder;
 use tidemark_metadata::rules::roles::Role;
 use tidemark_metadata::{
-    Agent, BackupConfig, Host, HostName, Job, JobKind, JobState, Progress, ReplicaSet, RestoreJob,
+    Agent, BackupConfig, Copies, Host, HostName, Job, JobKind, JobState, Progress, ReplicaSet, RestoreJob,
     RestoreState, Status, Subject, Text,
 };
 
@@ -222,6 +222,10 @@ async fn forms_start_stop_terminate_and_undo() {
         ("excluded", "a b.c"),
         ("days", "3"),
     ];
+    let refused = rig.send(form(&schedule, &cookie, &fields)).await;
+    assert_eq!(refused.status, StatusCode::CONFLICT, "a head that was made otherwise does not fit");
+    assert!(refused.text().contains("only with a new copy"));
+    assert_eq!(send("PROVISIONING", true).await, StatusCode::SEE_OTHER);
     assert_eq!(rig.send(form(&schedule, &cookie, &fields)).await.status, StatusCode::SEE_OTHER);
     let config = rig
         .metadata()
@@ -232,7 +236,7 @@ async fn forms_start_stop_terminate_and_undo() {
         (config.schedule.interval_hours, config.retention.base_days, config.excluded_namespaces.len()),
         (8, 3, 2)
     );
-    assert_eq!(config.status, Status::Stopped);
+    assert_eq!((config.status, config.copies), (Status::Provisioning, Copies::None));
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use tidemark_blockstore::Error;
 use tidemark_head::HeadError;
 use tidemark_head::follow::follow;
 use tidemark_head::head::Line;
+use tidemark_oplog::EntryProblem;
 use tidemark_oplog::store::{StoreError, Tip};
 
 /// After so long something else gets its turn, however much oplog there is.
@@ -25,7 +26,10 @@ pub(super) enum Followed {
 
 impl Applying<'_> {
     pub(super) fn follow(&mut self) -> Result<Followed> {
-        let Some(tip) = self.slices.tip()? else { return Ok(Followed::ToTheEnd { has_come: false }) };
+        let Some(tip) = self.slices.tip()? else {
+            // A termination that was undone half-way has taken it, and no agent can go on from nowhere.
+            return Ok(Followed::Lost("there is no oplog to go on from".to_owned()));
+        };
         if self.chain != Some(tip.chain) {
             if let Some(lost) = self.go_to_line()? {
                 return Ok(lost);
@@ -42,6 +46,11 @@ impl Applying<'_> {
                 | HeadError::Oplog(StoreError::NotCovered { .. })
                 | HeadError::NeedsResync { .. }),
             ) => {
+                tracing::warn!(head = self.place.name.prefix(), "cannot go on: {error}");
+                Ok(Followed::Lost(error.to_string()))
+            }
+            // The copy began in the middle of a transaction: only another one brings that back.
+            Err(HeadError::Entry(error)) if matches!(error.problem, EntryProblem::LostPart(_)) => {
                 tracing::warn!(head = self.place.name.prefix(), "cannot go on: {error}");
                 Ok(Followed::Lost(error.to_string()))
             }
