@@ -50,7 +50,7 @@ fn heads_and_folders_that_are_not_there_are_told() {
     assert_eq!(fs::read_dir(&foreign).unwrap().count(), 0, "nothing was made there");
     run(&["store", "init", &place.store()]).refused(1, "is not empty");
     run(&["head", "ls", "--store", &place.store(), "--name", "x"]).refused(2, "unexpected argument");
-    let bad = ["snapshot", "list", "--store", "s", "--name", "a/b"];
+    let bad = ["snapshot", "list", "--store", "s", "--name", "a/b/c"];
     run(&bad).refused(2, "cannot be the name of a head");
 }
 
