@@ -8,8 +8,8 @@ use std::path::PathBuf;
 const EXAMPLES: &str = "\
 Example, the first time:
   tidemark serve --data /var/lib/tidemark --public-url https://backup.example.com:8080
-  open the address in a browser and sign up: the first user owns the installation; or by script:
-  tidemark admin add-user owner@example.com --data /var/lib/tidemark --password-file secret
+  tidemark admin add-user owner@example.com --data /var/lib/tidemark
+The first user owns the installation, and is made by this command or signs up in a browser on this machine.
 ";
 
 /// Serve everything in one process: pages and API, the agents' server, the daemon

@@ -55,7 +55,10 @@ pub(super) async fn start(
     let renewal = tls.map(|tls| tokio::spawn(tls.keep(Arc::clone(clock))));
     tracing::info!(pages = %pages.address(), agents = %agents.address(), url = urls.public, "serving");
     if data.metadata.is_new()? {
-        tracing::warn!("nobody owns this installation yet: whoever signs up first at {} will", urls.public);
+        tracing::warn!(
+            "nobody owns this installation yet: sign up at {} from this machine, or run tidemark admin add-user",
+            urls.public
+        );
     }
     Ok(Web { pages, agents, renewal })
 }
