@@ -114,6 +114,9 @@ pub const MAX_PROBLEMS: usize = 20;
 /// Most namespaces in one list (excluded from a backup, chosen for a restore).
 pub const MAX_NAMESPACES: usize = 200;
 
+/// Most snapshots of one backup whose deletion was ordered and can still be undone.
+pub const MAX_DELETED_SNAPSHOTS: usize = 500;
+
 /// Largest secret that is kept sealed (a connection string and its certificates), in bytes.
 pub const MAX_SECRET_BYTES: usize = 16 << 10;
 

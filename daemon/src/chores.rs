@@ -3,7 +3,7 @@
 //! Queueing changes nothing where a job is open, so every daemon does this at each look.
 
 use crate::error::Result;
-use crate::jobs::build;
+use crate::jobs::{build, terminate};
 use crate::place::Place;
 use crate::shared::Shared;
 use tidemark_base::UnixMillis;
@@ -54,11 +54,7 @@ fn wanted(shared: &Shared, backup: &BackupConfig, place: &Place) -> Result<Optio
     Ok(match backup.status {
         Status::Started => Some(JobKind::Apply),
         Status::Provisioning => build::finished_copy(shared, backup, place)?.map(|_| JobKind::Build),
-        Status::Terminating => {
-            let key = (place.group, place.set);
-            let is_over = backup.may_be_deleted(shared.now());
-            (is_over && shared.watches.is_steady(key, shared.clock.as_ref())).then_some(JobKind::Terminate)
-        }
+        Status::Terminating => terminate::is_over(shared, place, backup).then_some(JobKind::Terminate),
         Status::Inactive | Status::Stopped => None,
     })
 }

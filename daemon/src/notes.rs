@@ -1,12 +1,13 @@
 //! Events: what people should know of, in the words of the page.
 //!
-//! Noted beside the work, never instead of it: if an event cannot be noted, the log has it.
+//! What changes a record is noted in the batch that changes it. The rest is noted beside the work, never instead of it: if
+//! such an event cannot be noted, the log has it.
 
 use crate::error::Result;
 use crate::place::Place;
 use crate::shared::Shared;
 use tidemark_metadata::{
-    BackupConfig, Batch, Code, GroupId, Happening, Ordered, Status, Stored, Subject, Text,
+    BackupConfig, Batch, Code, GroupId, Happening, Metadata, Ordered, Status, Stored, Subject, Text,
 };
 
 /// How often a change of status that others were faster than is tried again.
@@ -31,6 +32,17 @@ impl Shared {
         if let Err(error) = noted {
             tracing::warn!(code, "the event cannot be noted: {error}");
         }
+    }
+
+    /// The records, for a deed that is to be noted in the batch that does it.
+    pub(crate) fn telling(
+        &self,
+        group: GroupId,
+        code: &str,
+        subject: &Subject,
+        text: &str,
+    ) -> Result<Metadata> {
+        Ok(self.metadata.telling(Some(group), self.now(), self.happening(code, Some(subject), text)?))
     }
 
     /// Changes the status of a backup, if it still is what it was, together with the event that says so. Whether it was

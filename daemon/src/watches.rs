@@ -7,7 +7,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tidemark_base::{Clock, UnixMillis};
 use tidemark_metadata::rules::clock_watch::{ClockWatch, Pause};
-use tidemark_metadata::{BackupConfig, GroupId, Metadata, ReplicaSet, ReplicaSetId, Result};
+use tidemark_metadata::rules::second_thoughts::{Order, SecondThoughts};
+use tidemark_metadata::{BackupConfig, DeletedSnapshot, GroupId, Metadata, ReplicaSet, ReplicaSetId, Result};
 
 type Key = (GroupId, ReplicaSetId);
 
@@ -17,6 +18,8 @@ pub(crate) struct Watches(Mutex<HashMap<Key, Watch>>);
 #[derive(Debug, Default)]
 struct Watch {
     clock: ClockWatch,
+    /// The orders to delete something of it for good.
+    orders: SecondThoughts,
     /// When the source was last heard of, as its record says.
     news: Option<UnixMillis>,
     /// Whether people were told that nothing expires.
@@ -44,6 +47,7 @@ impl Watches {
         let watch = watches.entry((backup.group, backup.replica_set)).or_default();
         let (now, monotonic) = (clock.now(), clock.monotonic());
         watch.clock.observe(now, monotonic);
+        watch.orders.know(&orders(backup), monotonic);
         let Some(sight) = sight else { return Ok(()) };
         let is_first = watch.news.is_none();
         let is_new = watch.news.replace(sight.at) != Some(sight.at) && !is_first;
@@ -65,9 +69,26 @@ impl Watches {
         }
     }
 
-    /// Whether our own clock went steadily.
-    pub(crate) fn is_steady(&self, key: Key, clock: &dyn Clock) -> bool {
+    /// Whether an order to delete for good may be carried out, as far as clocks are concerned: this daemon has known it for
+    /// a day, and its own clock went steadily.
+    pub(crate) fn is_ripe(&self, key: Key, order: &Order, clock: &dyn Clock) -> bool {
         let mut watches = self.lock();
-        watches.entry(key).or_default().clock.steady(clock.now(), clock.monotonic()).is_ok()
+        let Watch { clock: watch, orders, .. } = watches.entry(key).or_default();
+        let (now, monotonic) = (clock.now(), clock.monotonic());
+        watch.steady(now, monotonic).is_ok() && orders.are_over(order, monotonic)
     }
+}
+
+/// The order that ends a backup, if it was given.
+pub(crate) fn termination(backup: &BackupConfig) -> Option<Order> {
+    backup.terminated_at.map(|at| ("backup".to_owned(), at))
+}
+
+/// The order to delete a snapshot.
+pub(crate) fn deletion(of: &DeletedSnapshot) -> Order {
+    (of.name.to_string(), of.at)
+}
+
+fn orders(backup: &BackupConfig) -> Vec<Order> {
+    termination(backup).into_iter().chain(backup.deleted_snapshots.iter().map(deletion)).collect()
 }

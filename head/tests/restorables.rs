@@ -85,6 +85,7 @@ fn prepare(mut fork: Fork, id: &str, namespaces: &[&str]) -> Restorable {
         namespaces: namespaces.iter().map(|it| (*it).to_owned()).collect(),
         with_users: false,
         bytes: 0,
+        divergences: 0,
         server: Some("6.0.5".to_owned()),
         prepared: UnixMillis(5),
     };

@@ -3,8 +3,11 @@
 
 use crate::error::{Error, Result};
 use crate::record::{self, Record, Stored};
-use crate::store::{By, Change, Expect, Query, Store, Version, Write};
+use crate::records::Happening;
+use crate::store::{By, Change, Collection, Expect, Query, Store, Version, Write};
+use crate::words::GroupId;
 use std::sync::Arc;
+use tidemark_base::UnixMillis;
 
 /// How often a change is tried again when others come first.
 const ATTEMPTS: u32 = 50;
@@ -13,13 +16,30 @@ const ATTEMPTS: u32 = 50;
 #[derive(Clone)]
 pub struct Metadata {
     store: Arc<dyn Store>,
+    telling: Option<Telling>,
+}
+
+/// An event that is noted with whatever is committed.
+#[derive(Clone)]
+struct Telling {
+    group: Option<GroupId>,
+    at: UnixMillis,
+    what: Arc<Happening>,
 }
 
 impl Metadata {
     /// The records in this store.
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store }
+        Self { store, telling: None }
+    }
+
+    /// The same records, for one deed: the batch that does it notes this event, too. Both happen or neither does, and
+    /// what turns out to change nothing is no event.
+    #[must_use]
+    pub fn telling(&self, group: Option<GroupId>, at: UnixMillis, what: Happening) -> Self {
+        let telling = Some(Telling { group, at, what: Arc::new(what) });
+        Self { store: Arc::clone(&self.store), telling }
     }
 
     /// The record with this id, if there is one.
@@ -74,7 +94,22 @@ impl Metadata {
     /// # Errors
     /// As [`Store::apply`].
     pub fn commit(&self, batch: &Batch) -> Result<Version> {
-        self.store.apply(&batch.changes)
+        let Some(Telling { group, at, what }) = &self.telling else {
+            return self.store.apply(&batch.changes);
+        };
+        let mut last = None;
+        for _ in 0..ATTEMPTS {
+            let mut with_event = batch.clone();
+            self.add_event(&mut with_event, *group, *at, what)?;
+            match self.store.apply(&with_event.changes) {
+                // Others noted something meanwhile: that alone is no reason to do the deed anew.
+                Err(error @ Error::Conflict { collection: Collection::EventLog | Collection::Event, .. }) => {
+                    last = Some(error);
+                }
+                outcome => return outcome,
+            }
+        }
+        Err(last.unwrap_or_else(|| Error::Internal { what: "nothing was attempted".to_owned() }))
     }
 
     /// Changes one record as the function says, again if others come first; its last answer is returned. If the
@@ -114,6 +149,32 @@ impl Metadata {
             if stored.as_ref().is_none_or(|it| it.record != record) {
                 let mut batch = Batch::new();
                 batch.set(stored.as_ref(), &record)?;
+                self.commit(&batch)?;
+            }
+            Ok(record)
+        })
+    }
+
+    /// The same, and what the function says of it is noted in the same batch; nothing is if the record stays as it was.
+    ///
+    /// # Errors
+    /// As [`Self::upsert`].
+    pub fn upsert_and_tell<R>(
+        &self,
+        id: &str,
+        (group, at): (Option<GroupId>, UnixMillis),
+        mut next: impl FnMut(Option<&R>) -> Result<(R, Vec<Happening>)>,
+    ) -> Result<R>
+    where
+        R: Record + PartialEq,
+    {
+        self.repeat(R::COLLECTION, id, || {
+            let stored = self.find::<R>(id)?;
+            let (record, happened) = next(stored.as_ref().map(|it| &it.record))?;
+            if stored.as_ref().is_none_or(|it| it.record != record) {
+                let mut batch = Batch::new();
+                batch.set(stored.as_ref(), &record)?;
+                self.add_events(&mut batch, group, at, &happened)?;
                 self.commit(&batch)?;
             }
             Ok(record)

@@ -6,7 +6,7 @@ mod expire;
 mod groom;
 mod prove;
 mod restore;
-mod terminate;
+pub(crate) mod terminate;
 mod verify;
 
 use crate::config::Config;

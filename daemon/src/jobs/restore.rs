@@ -10,7 +10,8 @@ use tidemark_head::export::{self, Restorable};
 use tidemark_head::fork::Fork;
 use tidemark_head::{HeadError, snapshot};
 use tidemark_metadata::{
-    By, Host, Outcome, ReplicaSet, RestoreJob, RestoreJobId, RestoreState, RestoreTarget, SnapshotName, Text,
+    By, Host, Metadata, Outcome, ReplicaSet, RestoreJob, RestoreJobId, RestoreState, RestoreTarget,
+    SnapshotName, Text,
 };
 
 pub(super) fn run(work: &Work) -> Result<Outcome> {
@@ -36,7 +37,7 @@ pub(super) fn run(work: &Work) -> Result<Outcome> {
         None => prepare(work, &place, &wish, &id),
     };
     match prepared {
-        Ok(Restorable { bytes, .. }) => set_state(work, &record, RestoreState::Ready { bytes })?,
+        Ok(prepared) => make_ready(work, &place, &record, &prepared)?,
         Err(error) if work.is_cancelled() => {
             tracing::debug!("cancelled: {error}");
             set_state(work, &record, RestoreState::Cancelled)?;
@@ -58,9 +59,29 @@ fn is_final(error: &DaemonError) -> bool {
         || matches!(error, DaemonError::Head(HeadError::Fuzzy { .. }))
 }
 
+/// Lets it be fetched; in the same batch people are told if it is not what the source had.
+fn make_ready(work: &Work, place: &Place, record: &str, prepared: &Restorable) -> Result<()> {
+    let Restorable { at, bytes, divergences, .. } = *prepared;
+    let ready = RestoreState::Ready { bytes, divergences };
+    if divergences == 0 {
+        return set_state(work, record, ready);
+    }
+    let text = format!(
+        "a restore is ready, but it is not quite what the source had at {at}: {divergences} changes did not fit the copy, \
+         so some documents in it may be missing, old, or deleted on the source. If an earlier snapshot that is proven \
+         will do, restore that; and order a new copy of this replica set"
+    );
+    let telling = work.shared.telling(place.group, "RESTORE_DIVERGED", &place.subject, &text)?;
+    set_state_in(&telling, record, ready)
+}
+
 /// Changes the state, unless somebody has cancelled the restore meanwhile.
 fn set_state(work: &Work, record: &str, next: RestoreState) -> Result<()> {
-    work.shared.metadata.change::<RestoreJob, _>(record, |wish| {
+    set_state_in(&work.shared.metadata, record, next)
+}
+
+fn set_state_in(metadata: &Metadata, record: &str, next: RestoreState) -> Result<()> {
+    metadata.change::<RestoreJob, _>(record, |wish| {
         if wish.state == RestoreState::Preparing { wish.set_state(next.clone()) } else { Ok(()) }
     })?;
     Ok(())
@@ -81,6 +102,7 @@ fn prepare(work: &Work, place: &Place, wish: &RestoreJob, id: &str) -> Result<Re
         namespaces: wish.namespaces.iter().map(|it| it.as_str().to_owned()).collect(),
         with_users: wish.users_and_roles,
         bytes: 0,
+        divergences: 0,
         server: server_version(work, place)?,
         prepared: shared.now(),
     };
@@ -91,11 +113,9 @@ fn prepare(work: &Work, place: &Place, wish: &RestoreJob, id: &str) -> Result<Re
         work.say("reading the state", bytes, total);
         work.go_on()
     })?;
-    let found = fork.take_divergences().diverged().operations + prepared.divergences.diverged().operations;
-    if found > 0 {
-        let text = format!("restore {id} is not what the source had: {found} operations did not fit");
-        shared.note(Some(place.group), "RESTORE_DIVERGED", Some(&place.subject), &text);
-    }
+    // Also what did not fit long before, and was told of then: whoever restores now may never have heard of it.
+    let known = fork.state().diverged().and(prepared.divergences.diverged());
+    restorable.divergences = known.operations;
     restorable.bytes = restorable.archive_bytes(&plan, &prepared)?;
     restorable.put(fork.session(), &place.name, id)?;
     Ok(restorable)

@@ -1,14 +1,16 @@
-//! Deleting what belongs to a backup that was terminated a day ago.
+//! Deleting what belongs to a backup that was terminated a day ago, as the time has it and as this daemon has seen.
 //!
 //! Everything goes while the backup is still terminating, and only then it becomes inactive: so a new one never meets
 //! what is left of the old. Whoever undoes the termination while it is being carried out keeps what is not deleted yet.
 
 use crate::error::Result;
 use crate::place::Place;
+use crate::shared::Shared;
+use crate::watches::termination;
 use crate::work::Work;
 use tidemark_base::limits::MAX_PUBLISH_CHANGES;
 use tidemark_blockstore::{Error, Expect, RefChange};
-use tidemark_metadata::{Outcome, Status};
+use tidemark_metadata::{BackupConfig, Outcome, Status};
 
 /// How often refs that others change meanwhile are listed again. Nobody but a late proof is left to do so.
 const ATTEMPTS: usize = 16;
@@ -28,12 +30,18 @@ pub(super) fn run(work: &Work) -> Result<Outcome> {
     Ok(Outcome::Released)
 }
 
-/// Whether the backup is still terminated, and for long enough, by a clock that went steadily.
+/// Whether the backup is still terminated, and for long enough, by clocks that can be trusted.
 fn may_go(work: &Work, place: &Place) -> Result<bool> {
-    let (shared, backup) = (&work.shared, place.backup(&work.shared.metadata)?);
-    let is_over =
-        backup.is_some_and(|it| it.status == Status::Terminating && it.may_be_deleted(shared.now()));
-    Ok(is_over && shared.watches.is_steady((place.group, place.set), shared.clock.as_ref()))
+    let backup = place.backup(&work.shared.metadata)?;
+    Ok(backup.is_some_and(|backup| is_over(&work.shared, place, &backup)))
+}
+
+/// Whether the termination of a backup can no longer be undone.
+pub(crate) fn is_over(shared: &Shared, place: &Place, backup: &BackupConfig) -> bool {
+    let order = termination(backup).filter(|_| backup.status == Status::Terminating);
+    let key = (place.group, place.set);
+    backup.may_be_deleted(shared.now())
+        && order.is_some_and(|order| shared.watches.is_ripe(key, &order, shared.clock.as_ref()))
 }
 
 /// Deletes all refs, as far as nobody changes any and nobody undoes it; whether none is left.

@@ -100,3 +100,36 @@ fn the_oplog_of_a_new_copy_of_an_older_source_is_not_let_go_by_the_old_heads_pla
     assert!(!rig.has_event("RESYNC_REQUIRED"));
     rig.assert_snapshots();
 }
+
+#[test]
+fn a_copy_that_began_in_the_middle_of_a_transaction_is_made_anew() {
+    let (mut rig, _daemon) = Rig::running();
+    rig.last_part();
+    rig.wait("a copy is ordered", |rig| rig.backup().status == Status::Provisioning);
+    assert!(rig.has_event("RESYNC_REQUIRED"));
+    assert_eq!(rig.snapshots().len(), 1, "earlier snapshots stay");
+}
+
+#[test]
+fn a_head_without_any_oplog_is_copied_anew() {
+    let (rig, daemon) = Rig::running();
+    rig.order(Status::Stopped);
+    rig.wait("the head is laid down", |rig| !rig.job(JobKind::Apply).unwrap().is_open());
+    daemon.shut_down();
+    // What a termination that was undone half-way leaves: the head and its snapshots.
+    let refs = rig.store.list_refs(&format!("{}/", rig.name.prefix())).unwrap();
+    let gone = refs.into_iter().filter(|(name, _)| name.contains("/oplog/"));
+    let gone: Vec<_> = gone
+        .map(|(name, found)| tidemark_blockstore::RefChange {
+            name,
+            expect: tidemark_blockstore::Expect::Version(found.version),
+            set: None,
+        })
+        .collect();
+    assert!(!gone.is_empty());
+    rig.store.session(&[]).unwrap().publish(&gone).unwrap();
+    rig.order(Status::Started);
+    let _daemon = rig.daemon("d1");
+    rig.wait("a copy is ordered", |rig| rig.backup().status == Status::Provisioning);
+    assert!(rig.has_event("RESYNC_REQUIRED"));
+}

@@ -5,6 +5,7 @@
 
 mod clocks;
 mod crashes;
+mod deletion;
 mod failing;
 mod forks;
 mod life;

@@ -60,7 +60,7 @@ fn a_snapshot_and_a_second_are_restored_as_they_were() {
     let of_second = ask(&rig, 2, RestoreTarget::PointInTime { timestamp }, &["app"]);
     let expected = [rig.source.past[&rig.snapshots()[0].1.at.ts].clone(), rig.source.at(second).clone()];
     for (id, expected) in [of_snapshot, of_second].into_iter().zip(expected) {
-        let RestoreState::Ready { bytes } = wait_until_prepared(&rig, id) else {
+        let RestoreState::Ready { bytes, divergences: 0 } = wait_until_prepared(&rig, id) else {
             panic!("{:?}", state(&rig, id))
         };
         let (fork, found) = Fork::of_restore(&rig.store, &rig.name, &id.to_string()).unwrap();
@@ -104,6 +104,35 @@ fn what_cannot_be_restored_is_refused_in_words() {
         assert!(error.as_str().contains(words), "{error}");
     }
     assert!(Restorable::list(&rig.store, &rig.name).unwrap().is_empty());
+}
+
+#[test]
+fn of_a_state_that_differs_from_the_source_people_are_told_also_when_that_was_long_ago() {
+    let (mut rig, _daemon) = Rig::running();
+    rig.misfit();
+    rig.queue(JobKind::Snapshot);
+    rig.wait("it is known", |rig| rig.snapshots().iter().any(|(_, it)| it.known_divergences() > 0));
+    for _ in 0..3 {
+        rig.pass(HOUR);
+        rig.write(5);
+    }
+    rig.queue(JobKind::Snapshot);
+    rig.wait("another is taken", |rig| rig.snapshots().len() >= 3);
+    let last = rig.snapshots().pop().unwrap().0;
+    let timestamp = Timestamp { secs: rig.secs() - 3600, ordinal: u32::MAX };
+    for (number, target) in [(1, snapshot(last)), (2, RestoreTarget::PointInTime { timestamp })] {
+        let id = ask(&rig, number, target, &[]);
+        let RestoreState::Ready { divergences, .. } = wait_until_prepared(&rig, id) else {
+            panic!("{:?}", state(&rig, id))
+        };
+        assert!(divergences > 0);
+        let kept = Restorable::find(&rig.store, &rig.name, &id.to_string()).unwrap().unwrap();
+        assert_eq!(kept.divergences, divergences);
+    }
+    let told = rig.events().into_iter().filter(|it| it.what.code.as_str() == "RESTORE_DIVERGED");
+    assert_eq!(told.count(), 2);
+    let sound = ask(&rig, 3, snapshot(1), &[]);
+    assert!(matches!(wait_until_prepared(&rig, sound), RestoreState::Ready { divergences: 0, .. }));
 }
 
 #[test]

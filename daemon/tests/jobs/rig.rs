@@ -171,6 +171,16 @@ impl Rig {
         self.send(&[entry]);
     }
 
+    pub(crate) fn misfit(&mut self) {
+        let entry = self.source.misfit(self.secs());
+        self.send(&[entry]);
+    }
+
+    pub(crate) fn last_part(&mut self) {
+        let entry = self.source.last_part(self.secs());
+        self.send(&[entry]);
+    }
+
     fn send(&self, entries: &[Vec<u8>]) {
         let slices = self.name.slices(&self.store);
         let mut writer = SliceWriter::new(slices.tip().unwrap().unwrap().link);

@@ -70,6 +70,25 @@ impl Source {
         self.next(secs, doc! {"op": "n", "ns": "", "o": {"msg": "periodic noop"}})
     }
 
+    /// A change of a document that nobody has: what an agent would send if something was lost before.
+    pub(crate) fn misfit(&mut self, secs: u32) -> Vec<u8> {
+        let uuid = bson::Binary { subtype: bson::spec::BinarySubtype::Uuid, bytes: UUID.as_bytes().to_vec() };
+        let update = doc! {"$v": 2, "diff": {"u": {"x": 1}}};
+        self.next(secs, doc! {"ui": uuid, "ns": "app.a", "op": "u", "o": update, "o2": {"_id": -1}})
+    }
+
+    /// The end of a transaction of which nobody has the beginning.
+    pub(crate) fn last_part(&mut self, secs: u32) -> Vec<u8> {
+        let id = bson::Binary { subtype: bson::spec::BinarySubtype::Uuid, bytes: vec![9; 16] };
+        let before = doc! {"ts": bson::Timestamp { time: secs - 1, increment: 77 }, "t": self.last.term};
+        let fields = doc! {
+            "op": "c", "ns": "admin.$cmd", "o": {"applyOps": [], "count": 1_i64},
+            "lsid": {"id": id, "uid": bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: vec![8; 32] }},
+            "txnNumber": 1_i64, "prevOpTime": before,
+        };
+        self.next(secs, fields)
+    }
+
     /// It rolls back to an entry, and goes on in the next term.
     pub(crate) fn roll_back(&mut self, to: Timestamp) {
         self.past.retain(|ts, _| *ts <= to);

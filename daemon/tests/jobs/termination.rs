@@ -45,3 +45,24 @@ fn a_clock_that_jumps_a_day_deletes_nothing() {
     assert_eq!(rig.backup().status, Status::Terminating);
     assert_eq!(rig.snapshots().len(), 1);
 }
+
+#[test]
+fn a_daemon_that_has_just_begun_deletes_nothing() {
+    let (rig, daemon) = Rig::running();
+    rig.order(Status::Stopped);
+    rig.wait("it rests", |rig| !rig.job(tidemark_metadata::JobKind::Apply).unwrap().is_open());
+    rig.order(Status::Terminating);
+    daemon.shut_down();
+    // While none runs the clock goes wrong, and whoever begins then has seen no jump.
+    let now = tidemark_base::Clock::now(rig.clock.as_ref());
+    rig.clock.set_wall(tidemark_base::UnixMillis(now.0 + 30 * 3_600_000));
+    let daemon = rig.daemon("d1");
+    rig.pass(23 * HOUR);
+    assert_eq!((rig.backup().status, rig.snapshots().len()), (Status::Terminating, 1));
+    // Begun again, it counts again.
+    daemon.shut_down();
+    let _daemon = rig.daemon("d1");
+    rig.pass(23 * HOUR);
+    assert_eq!((rig.backup().status, rig.snapshots().len()), (Status::Terminating, 1));
+    rig.wait_while_time_passes("everything is deleted", |rig| rig.backup().status == Status::Inactive);
+}

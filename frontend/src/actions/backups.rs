@@ -1,13 +1,13 @@
 //! What is backed up and how: status, filters, connection, schedule, retention. The daemon looks at the status by
 //! itself; nothing is queued here.
 
-use super::{Actor, Problem, Result, groups, note};
+use super::{Actor, Problem, Result, groups, happening};
 use crate::site::Parts;
 use tidemark_base::protocol::Connection;
 use tidemark_metadata::rules::roles::Permission;
 use tidemark_metadata::{
-    BackupConfig, Copies, GroupId, Namespace, Ordered, ReplicaSet, ReplicaSetId, Secret, Status, SyncSource,
-    Zone,
+    BackupConfig, Copies, GroupId, Happening, Namespace, Ordered, ReplicaSet, ReplicaSetId, Secret, Status,
+    SyncSource, Zone,
 };
 
 /// A replica set and its backup.
@@ -85,36 +85,35 @@ pub(crate) fn change(
     let set = groups::set(parts, actor, group, set)?;
     let connection = changes.connection.as_ref().map(|it| sealed_later(it, &set)).transpose()?;
     let now = parts.clock.now();
-    let (mut before, mut is_unfit) = (None, false);
-    let config =
-        parts.metadata.upsert(&BackupConfig::id_of(group, set.id), |old: Option<&BackupConfig>| {
-            let mut config = old.cloned().unwrap_or_else(|| BackupConfig::new(group, set.id));
-            before = Some(config.status);
-            let left_out = config.excluded_namespaces.clone();
-            // What is so already is no change.
-            let next = changes.status.map(|wish| step(config.status, wish)).filter(|it| *it != config.status);
-            if let Some(next) = next {
-                config.set_status(next, Ordered::ByUser, now)?;
-            }
-            merge(&mut config, changes);
-            is_unfit = config.excluded_namespaces != left_out && !may_leave_out_else(&mut config);
-            if is_unfit {
-                return Ok(old.cloned().unwrap_or(config));
-            }
-            if let Some(secret) = &connection {
-                parts.with_entropy(|entropy| {
-                    config.set_connection(Some(secret), &parts.sealing, entropy);
-                });
-            }
-            Ok(config)
-        })?;
+    let mut is_unfit = false;
+    let (id, scope) = (BackupConfig::id_of(group, set.id), (Some(group), now));
+    let config = parts.metadata.upsert_and_tell(&id, scope, |old: Option<&BackupConfig>| {
+        let mut config = old.cloned().unwrap_or_else(|| BackupConfig::new(group, set.id));
+        let left_out = config.excluded_namespaces.clone();
+        // What is so already is no change.
+        let next = changes.status.map(|wish| step(config.status, wish)).filter(|it| *it != config.status);
+        if let Some(next) = next {
+            config.set_status(next, Ordered::ByUser, now)?;
+        }
+        merge(&mut config, changes);
+        is_unfit = config.excluded_namespaces != left_out && !may_leave_out_else(&mut config);
+        if is_unfit {
+            return Ok((old.cloned().unwrap_or(config), Vec::new()));
+        }
+        if let Some(secret) = &connection {
+            parts.with_entropy(|entropy| {
+                config.set_connection(Some(secret), &parts.sealing, entropy);
+            });
+        }
+        let told = told(actor, &set, old, &config)?;
+        Ok((config, told))
+    })?;
     if is_unfit {
         return Err(Problem::refused(
             "what is left out can be changed only with a new copy of everything: order that first, or in the same change \
              (statusName PROVISIONING)",
         ));
     }
-    tell(parts, actor, &set, before, &config, changes);
     Ok(Backup { set, config })
 }
 
@@ -171,32 +170,37 @@ fn sealed_later(connection: &Connection, set: &ReplicaSet) -> Result<Secret> {
     Ok(Secret::new(text)?)
 }
 
-/// Notes what changed; of the connection only that it did.
-fn tell(
-    parts: &Parts,
+/// What is told of a change; of the connection only that it changed.
+fn told(
     actor: &Actor,
     set: &ReplicaSet,
-    before: Option<Status>,
-    config: &BackupConfig,
-    changes: &Changes,
-) {
+    old: Option<&BackupConfig>,
+    new: &BackupConfig,
+) -> Result<Vec<Happening>, tidemark_metadata::Error> {
     let subject = set.id.to_string();
-    let say = |code, text: String| note(parts, actor, Some(set.group), code, Some(&subject), &text);
-    if before != Some(config.status) {
-        let from = before.map_or("INACTIVE", Status::as_str);
-        say("BACKUP_STATUS_CHANGED", format!("{}: {from} → {}", set.name, config.status.as_str()));
+    let before = old.cloned().unwrap_or_else(|| BackupConfig::new(set.group, set.id));
+    let mut told = Vec::new();
+    let mut say = |code, text: String| -> Result<(), tidemark_metadata::Error> {
+        told.push(happening(actor, code, Some(&subject), &text)?);
+        Ok(())
+    };
+    if before.status != new.status {
+        let (from, to) = (before.status.as_str(), new.status.as_str());
+        say("BACKUP_STATUS_CHANGED", format!("{}: {from} → {to}", set.name))?;
     }
-    if changes.connection.is_some() {
-        say("BACKUP_CONNECTION_CHANGED", format!("{}: how to connect was set", set.name));
+    if before.connection != new.connection {
+        say("BACKUP_CONNECTION_CHANGED", format!("{}: how to connect was set", set.name))?;
     }
-    let is_other = changes.excluded_namespaces.is_some()
-        || changes.sync_source.is_some()
-        || changes.interval_hours.is_some()
-        || changes.reference_hour.is_some()
-        || changes.zone.is_some()
-        || changes.pitr_window_hours.is_some()
-        || changes.retention.iter().any(Option::is_some);
-    if is_other {
-        say("BACKUP_CONFIG_CHANGED", format!("{}: schedule, retention or filters were changed", set.name));
+    if is_set_otherwise(&before, new) {
+        say("BACKUP_CONFIG_CHANGED", format!("{}: schedule, retention or filters were changed", set.name))?;
     }
+    Ok(told)
+}
+
+fn is_set_otherwise(before: &BackupConfig, new: &BackupConfig) -> bool {
+    before.excluded_namespaces != new.excluded_namespaces
+        || before.sync_source != new.sync_source
+        || before.schedule != new.schedule
+        || before.pitr_window_hours != new.pitr_window_hours
+        || before.retention != new.retention
 }

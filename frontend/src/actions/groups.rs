@@ -1,6 +1,6 @@
 //! Groups, and what agents have found in them.
 
-use super::{Actor, Problem, Result, note};
+use super::{Actor, Problem, Result, telling};
 use crate::site::Parts;
 use tidemark_metadata::rules::roles::Permission;
 use tidemark_metadata::{Agent, By, Event, EventLog, Group, GroupId, Host, Name, ReplicaSet, ReplicaSetId};
@@ -22,8 +22,10 @@ pub(crate) fn get(parts: &Parts, actor: &Actor, group: GroupId) -> Result<Group>
 pub(crate) fn create(parts: &Parts, actor: &Actor, name: &str) -> Result<Group> {
     actor.require_on_site(Permission::ManageSite)?;
     let (name, now) = (Name::new(name)?, parts.clock.now());
-    let made = parts.with_entropy(|entropy| parts.metadata.create_group(name, now, entropy))?;
-    note(parts, actor, Some(made.id), "GROUP_CREATED", None, &format!("group '{}' was made", made.name));
+    let id = parts.with_entropy(|entropy| GroupId::new(now, entropy));
+    let made = Group { id, name, created_at: now };
+    let text = format!("group '{}' was made", made.name);
+    telling(parts, actor, id, "GROUP_CREATED", None, &text)?.add_group(&made)?;
     Ok(made)
 }
 

@@ -1,7 +1,7 @@
 //! Keys of programs: those of agents, and those of the public API. Each is shown once.
 
 use super::people::role_name;
-use super::{Actor, Problem, Result, groups, note};
+use super::{Actor, Problem, Result, groups, telling};
 use crate::site::Parts;
 use tidemark_metadata::rules::roles::{Permission, Role, Roles};
 use tidemark_metadata::{AgentKey, ApiKey, By, GroupId, Name, NewApiKey, Record, Token};
@@ -22,11 +22,10 @@ pub(crate) fn create_for_agents(
 ) -> Result<(Token, AgentKey)> {
     actor.require(Permission::ManageAccess, group)?;
     let (name, now) = (Name::new(name)?, parts.clock.now());
-    let metadata = &parts.metadata;
+    let text = format!("a key for agents was made: {name}");
+    let metadata = telling(parts, actor, group, "AGENT_KEY_CREATED", None, &text)?;
     let token = parts
         .with_entropy(|entropy| metadata.create_agent_key(group, name.clone(), actor.user, now, entropy))?;
-    let text = format!("a key for agents was made: {name}");
-    note(parts, actor, Some(group), "AGENT_KEY_CREATED", None, &text);
     let key = AgentKey { token: token.hash(), group, name, created_by: actor.user, created_at: now };
     Ok((token, key))
 }
@@ -36,15 +35,8 @@ pub(crate) fn revoke_of_agents(parts: &Parts, actor: &Actor, group: GroupId, id:
     actor.require(Permission::ManageAccess, group)?;
     let found = of_agents(parts, actor, group)?.into_iter().find(|it| it.id() == id);
     let key = found.ok_or(Problem::NotFound { what: "agent key" })?;
-    parts.metadata.remove::<AgentKey>(&key.id())?;
-    note(
-        parts,
-        actor,
-        Some(group),
-        "AGENT_KEY_REVOKED",
-        None,
-        &format!("a key for agents was revoked: {}", key.name),
-    );
+    let text = format!("a key for agents was revoked: {}", key.name);
+    telling(parts, actor, group, "AGENT_KEY_REVOKED", None, &text)?.remove::<AgentKey>(&key.id())?;
     Ok(())
 }
 
@@ -66,10 +58,9 @@ pub(crate) fn create_for_api(
     actor.require(Permission::ManageAccess, group)?;
     let (name, roles, now) = (Name::new(name)?, Roles::in_group(group, role), parts.clock.now());
     let text = format!("an API key was made: {name}, {}", role_name(role));
-    let made = parts.with_entropy(|entropy| {
-        parts.metadata.create_api_key(name, roles, actor.user, &parts.sealing, now, entropy)
-    })?;
-    note(parts, actor, Some(group), "API_KEY_CREATED", Some(&made.record.id()), &text);
+    let made = parts
+        .with_entropy(|entropy| NewApiKey::draw(name, roles, actor.user, &parts.sealing, now, entropy))?;
+    telling(parts, actor, group, "API_KEY_CREATED", Some(&made.record.id()), &text)?.add_api_key(&made)?;
     Ok(made)
 }
 
@@ -78,8 +69,7 @@ pub(crate) fn revoke_of_api(parts: &Parts, actor: &Actor, group: GroupId, id: &s
     actor.require(Permission::ManageAccess, group)?;
     let found = of_api(parts, actor, group)?.into_iter().find(|it| it.id() == id);
     let key = found.ok_or(Problem::NotFound { what: "API key" })?;
-    parts.metadata.remove::<ApiKey>(&key.id())?;
     let text = format!("an API key was revoked: {}", key.name);
-    note(parts, actor, Some(group), "API_KEY_REVOKED", Some(id), &text);
+    telling(parts, actor, group, "API_KEY_REVOKED", Some(id), &text)?.remove::<ApiKey>(&key.id())?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What people and API clients may do: checked against their role, done, and noted as an event.
+//! What people and API clients may do: checked against their role, done, and noted as an event, in one batch.
 //!
 //! Called by the JSON API and by the pages, so that both mean the same. Every function takes who acts and asks the table
 //! of permissions before anything is read; whatever is outside of somebody's groups does not exist for them. Blocking:
@@ -19,7 +19,7 @@ use crate::site::Parts;
 use tidemark_base::UnixMillis;
 use tidemark_head::head::HeadName;
 use tidemark_metadata::rules::roles::{Permission, Principal};
-use tidemark_metadata::{Code, GroupId, Happening, ReplicaSetId, Subject, Text, UserId};
+use tidemark_metadata::{Code, GroupId, Happening, Metadata, ReplicaSetId, Subject, Text, UserId};
 
 /// Who acts: a person, or the API key that a person made.
 #[derive(Clone, Debug)]
@@ -69,23 +69,28 @@ const fn named(permission: Permission) -> &'static str {
     }
 }
 
-/// Notes what was done. It has been done: that it cannot be noted is told to the operator and to nobody else.
-fn note(
-    parts: &Parts,
+/// What an event says of a deed.
+fn happening(
     actor: &Actor,
-    group: Option<GroupId>,
     code: &'static str,
     subject: Option<&str>,
     text: &str,
-) {
-    let noted = Code::new(code).and_then(|code| {
-        let subject = subject.map(Subject::new).transpose()?;
-        let what = Happening { code, subject, actor: Some(actor.name.clone()), text: Text::fit(text) };
-        parts.metadata.note(group, parts.clock.now(), &what)
-    });
-    if let Err(error) = noted {
-        tracing::error!(%error, code, "an event could not be noted");
-    }
+) -> Result<Happening, tidemark_metadata::Error> {
+    let subject = subject.map(Subject::new).transpose()?;
+    Ok(Happening { code: Code::new(code)?, subject, actor: Some(actor.name.clone()), text: Text::fit(text) })
+}
+
+/// The records, for one deed that is noted in the batch that does it: neither is there without the other.
+fn telling(
+    parts: &Parts,
+    actor: &Actor,
+    group: GroupId,
+    code: &'static str,
+    subject: Option<&str>,
+    text: &str,
+) -> Result<Metadata> {
+    let what = happening(actor, code, subject, text)?;
+    Ok(parts.metadata.telling(Some(group), parts.clock.now(), what))
 }
 
 /// The head of a replica set.

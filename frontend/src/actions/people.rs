@@ -1,6 +1,6 @@
 //! The people of a group: who is in it, as what, and how others join.
 
-use super::{Actor, Problem, Result, groups, note};
+use super::{Actor, Problem, Result, groups, telling};
 use crate::site::Parts;
 use tidemark_metadata::rules::roles::{Permission, Role};
 use tidemark_metadata::{By, GroupId, User, UserId};
@@ -23,10 +23,10 @@ pub(crate) fn get(parts: &Parts, actor: &Actor, group: GroupId, user: UserId) ->
 /// Invites somebody, for a week. The address is in the answer and nowhere else.
 pub(crate) fn invite(parts: &Parts, actor: &Actor, group: GroupId, role: Role) -> Result<String> {
     actor.require(Permission::ManageAccess, group)?;
-    let (now, metadata) = (parts.clock.now(), &parts.metadata);
-    let token = parts.with_entropy(|entropy| metadata.invite(group, role, actor.user, now, entropy))?;
     let text = format!("somebody was invited as {}", role_name(role));
-    note(parts, actor, Some(group), "INVITATION_CREATED", None, &text);
+    let metadata = telling(parts, actor, group, "INVITATION_CREATED", None, &text)?;
+    let now = parts.clock.now();
+    let token = parts.with_entropy(|entropy| metadata.invite(group, role, actor.user, now, entropy))?;
     Ok(format!("{}/invitation/{}", parts.public_url, token.reveal()))
 }
 
@@ -39,10 +39,10 @@ pub(crate) fn set_role(
 ) -> Result<()> {
     actor.require(Permission::ManageAccess, group)?;
     let person = get(parts, actor, group, user)?;
-    parts.metadata.set_role(user, group, role)?;
     let became = role.map_or("no member any more", role_name);
     let text = format!("{} is now {became}", person.login);
-    note(parts, actor, Some(group), "USER_ROLE_CHANGED", Some(&user.to_string()), &text);
+    let metadata = telling(parts, actor, group, "USER_ROLE_CHANGED", Some(&user.to_string()), &text)?;
+    metadata.set_role(user, group, role)?;
     Ok(())
 }
 

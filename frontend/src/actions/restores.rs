@@ -1,6 +1,6 @@
 //! Restores: asked for, prepared by the daemon, fetched by a link.
 
-use super::{Actor, Problem, Result, groups, note, snapshots};
+use super::{Actor, Problem, Result, groups, happening, snapshots, telling};
 use crate::site::Parts;
 use tidemark_base::Timestamp;
 use tidemark_metadata::rules::roles::Permission;
@@ -56,7 +56,9 @@ pub(crate) fn create(
     let replica_set = groups::set(parts, actor, group, set)?;
     let target = match wish.when {
         When::Snapshot(name) => {
-            snapshots::get(parts, actor, (group, set), &name)?;
+            if snapshots::get(parts, actor, (group, set), &name)?.is_deleted() {
+                return Err(Problem::refused("this snapshot will be deleted: undo that first"));
+            }
             RestoreTarget::Snapshot { name: SnapshotName::new(name)? }
         }
         When::Time(timestamp) => {
@@ -85,9 +87,8 @@ pub(crate) fn create(
     let mut batch = Batch::new();
     batch.create(&job)?;
     batch.create(&work)?;
-    parts.metadata.commit(&batch)?;
     let text = format!("a restore of {} was asked for", replica_set.name);
-    note(parts, actor, Some(group), "RESTORE_REQUESTED", Some(&id.to_string()), &text);
+    telling(parts, actor, group, "RESTORE_REQUESTED", Some(&id.to_string()), &text)?.commit(&batch)?;
     Ok(Restore { job, work: Some(work), links: Vec::new() })
 }
 
@@ -129,7 +130,10 @@ pub(crate) fn cancel(parts: &Parts, actor: &Actor, group: GroupId, id: RestoreJo
     actor.require(Permission::Restore, group)?;
     let job = get(parts, actor, group, id)?.job;
     let now = parts.clock.now();
-    parts.metadata.change::<RestoreJob, _>(&RestoreJob::id_of(group, id), |job| match job.state {
+    let subject = id.to_string();
+    let metadata =
+        telling(parts, actor, group, "RESTORE_CANCELLED", Some(&subject), "a restore was cancelled")?;
+    metadata.change::<RestoreJob, _>(&RestoreJob::id_of(group, id), |job| match job.state {
         RestoreState::Cancelled => Ok(()),
         _ => job.set_state(RestoreState::Cancelled),
     })?;
@@ -138,7 +142,6 @@ pub(crate) fn cancel(parts: &Parts, actor: &Actor, group: GroupId, id: RestoreJo
         Ok(()) | Err(tidemark_metadata::Error::NotFound { .. }) => {}
         Err(error) => return Err(error.into()),
     }
-    note(parts, actor, Some(group), "RESTORE_CANCELLED", Some(&id.to_string()), "a restore was cancelled");
     get(parts, actor, group, id)
 }
 
@@ -155,11 +158,11 @@ pub(crate) fn link(
         return Err(Problem::invalid("life of a link", "it is 1 to 24 hours"));
     }
     let life_ms = hours * 3_600_000;
-    let (now, metadata) = (parts.clock.now(), &parts.metadata);
+    let text = format!("a link to a restore was made, for {hours} hours and {uses} downloads");
+    let metadata = telling(parts, actor, group, "RESTORE_LINK_CREATED", Some(&id.to_string()), &text)?;
+    let now = parts.clock.now();
     let token =
         parts.with_entropy(|entropy| metadata.create_link(group, id, (life_ms, uses), now, entropy))?;
-    let text = format!("a link to a restore was made, for {hours} hours and {uses} downloads");
-    note(parts, actor, Some(group), "RESTORE_LINK_CREATED", Some(&id.to_string()), &text);
     Ok(format!("{}/restore/{}", parts.public_url, token.reveal()))
 }
 
@@ -167,9 +170,11 @@ pub(crate) fn link(
 pub(crate) fn revoke(parts: &Parts, actor: &Actor, group: GroupId, id: RestoreJobId) -> Result<()> {
     actor.require(Permission::Restore, group)?;
     get(parts, actor, group, id)?;
-    parts.metadata.revoke_links(group, id, parts.clock.now())?;
     let subject = id.to_string();
-    note(parts, actor, Some(group), "RESTORE_LINKS_REVOKED", Some(&subject), "the links were revoked");
+    // The event first: links are revoked one by one, and one that died without a word would be the worse half.
+    let what = happening(actor, "RESTORE_LINKS_REVOKED", Some(&subject), "the links were revoked")?;
+    parts.metadata.note(Some(group), parts.clock.now(), &what)?;
+    parts.metadata.revoke_links(group, id, parts.clock.now())?;
     Ok(())
 }
 

@@ -1,29 +1,59 @@
-//! Snapshots, as the blockstore has them: they are there also when the records are lost.
+//! Snapshots, as the blockstore has them: they are there also when the records are lost. How long they are kept is asked of
+//! the same rules as the daemon's; deleting one is ordered here, carried out by the daemon a day later, and undone until
+//! then.
 
-use super::{Actor, Problem, Result, backups, head_of};
+use super::{Actor, Problem, Result, backups, head_of, telling};
 use crate::site::Parts;
-use std::collections::BTreeMap;
 use tidemark_base::UnixMillis;
+use tidemark_head::head::HeadName;
 use tidemark_head::snapshot::{self, Snapshot};
-use tidemark_metadata::rules::retention::{SnapshotFacts, held_until};
-use tidemark_metadata::{BackupConfig, GroupId, ReplicaSetId};
+use tidemark_metadata::rules::retention::{SnapshotFacts, Worth, held_until, may_be_deleted};
+use tidemark_metadata::rules::roles::Permission;
+use tidemark_metadata::{BackupConfig, GroupId, ReplicaSetId, SnapshotName, Status, TERMINATION_UNDO_MS};
 
-/// A snapshot, and until when it is kept.
+/// A snapshot, and how long it is kept.
 #[derive(Clone, Debug)]
 pub(crate) struct Kept {
     /// Its number.
     pub(crate) id: u64,
     /// What is stored of it.
     pub(crate) snapshot: Snapshot,
-    /// Until when it is kept as things are; none for the last one that can be restored, and if the schedule's zone is
-    /// one that this program does not know.
-    pub(crate) until: Option<UnixMillis>,
+    /// How long it is kept as things are.
+    pub(crate) stay: Stay,
+}
+
+/// How long a snapshot is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stay {
+    /// Until then, by retention.
+    Until(UnixMillis),
+    /// In any case: the last one that is as good.
+    Last,
+    /// Nothing expires of a backup that never ran, or whose time zone this program does not know.
+    Resting,
+    /// Its deletion was ordered, and is undone until then.
+    Deleted(UnixMillis),
+    /// The backup was terminated, which is undone until then.
+    Terminated(UnixMillis),
 }
 
 impl Kept {
     /// Its name, as its ref has it.
     pub(crate) fn name(&self) -> String {
         name(self.id)
+    }
+
+    /// Whether its deletion was ordered.
+    pub(crate) const fn is_deleted(&self) -> bool {
+        matches!(self.stay, Stay::Deleted(_))
+    }
+
+    /// When it goes, as things are; none if it does not.
+    pub(crate) const fn ends(&self) -> Option<UnixMillis> {
+        match self.stay {
+            Stay::Until(at) | Stay::Deleted(at) | Stay::Terminated(at) => Some(at),
+            Stay::Last | Stay::Resting => None,
+        }
     }
 }
 
@@ -45,15 +75,22 @@ pub(crate) const fn moment(snapshot: &Snapshot) -> UnixMillis {
 
 /// All of a replica set, newest first.
 pub(crate) fn list(parts: &Parts, actor: &Actor, group: GroupId, set: ReplicaSetId) -> Result<Vec<Kept>> {
-    let backup = backups::get(parts, actor, group, set)?;
-    let snapshots = snapshot::list(&parts.store, &head_of(group, set)?)?;
-    let ends = ends(&snapshots, &backup.config);
-    let last = snapshots.iter().rev().find(|(_, it)| !it.is_dead_branch).map(|(id, _)| *id);
-    let kept = snapshots.into_iter().rev().map(|(id, snapshot)| {
-        let until = ends.get(&name(id)).copied().filter(|_| last != Some(id));
-        Kept { id, snapshot, until }
-    });
-    Ok(kept.collect())
+    let config = backups::get(parts, actor, group, set)?.config;
+    let head = head_of(group, set)?;
+    let snapshots = snapshot::list(&parts.store, &head)?;
+    let facts = facts(parts, &head, &snapshots, &config)?;
+    let ends = held_until(&facts, config.policy()).unwrap_or_default();
+    let stay = |id: u64| match (config.terminated_at, config.deletion_of(&name(id)), ends.get(&name(id))) {
+        (Some(at), ..) => Stay::Terminated(undone_until(at)),
+        (_, Some(order), _) => Stay::Deleted(undone_until(order.at)),
+        (.., Some(end)) if config.status != Status::Inactive => end.map_or(Stay::Last, Stay::Until),
+        _ => Stay::Resting,
+    };
+    Ok(snapshots.into_iter().rev().map(|(id, snapshot)| Kept { id, snapshot, stay: stay(id) }).collect())
+}
+
+const fn undone_until(ordered: UnixMillis) -> UnixMillis {
+    UnixMillis(ordered.0.saturating_add(TERMINATION_UNDO_MS))
 }
 
 /// One of them.
@@ -68,12 +105,67 @@ pub(crate) fn get(
     found.ok_or(Problem::NotFound { what: "snapshot" })
 }
 
-fn ends(snapshots: &[(u64, Snapshot)], config: &BackupConfig) -> BTreeMap<String, UnixMillis> {
+/// Orders the deletion of one. For a day that can be undone; the last one that is as good stays.
+pub(crate) fn delete(parts: &Parts, actor: &Actor, id: (GroupId, ReplicaSetId), wanted: &str) -> Result<()> {
+    actor.require(Permission::ManageRetention, id.0)?;
+    let kept = get(parts, actor, id, wanted)?;
+    let name = SnapshotName::new(kept.name())?;
+    let head = head_of(id.0, id.1)?;
+    let text = format!("snapshot {name} will be deleted in 24 hours; until then that can be undone");
+    let metadata = telling(parts, actor, id.0, "SNAPSHOT_DELETION_ORDERED", Some(&id.1.to_string()), &text)?;
+    let now = parts.clock.now();
+    let mut problem = None;
+    metadata.change::<BackupConfig, _>(&BackupConfig::id_of(id.0, id.1), |config| {
+        // Judged with the orders that the record has now, so that two at once do not delete the last two.
+        let judged = snapshot::list(&parts.store, &head)
+            .map_err(Problem::from)
+            .and_then(|snapshots| facts(parts, &head, &snapshots, config));
+        problem = match judged {
+            Ok(facts) if may_be_deleted(&facts, name.as_str()) => None,
+            Ok(_) => Some(Problem::refused(
+                "no other snapshot is as good as this one: it stays until there is one, or the backup is terminated",
+            )),
+            Err(problem) => Some(problem),
+        };
+        if problem.is_none() { config.order_deletion(&name, now) } else { Ok(()) }
+    })?;
+    problem.map_or(Ok(()), Err)
+}
+
+/// Undoes that.
+pub(crate) fn undelete(
+    parts: &Parts,
+    actor: &Actor,
+    id: (GroupId, ReplicaSetId),
+    wanted: &str,
+) -> Result<Kept> {
+    actor.require(Permission::ManageRetention, id.0)?;
+    let name = SnapshotName::new(get(parts, actor, id, wanted)?.name())?;
+    let text = format!("snapshot {name} stays: its deletion was undone");
+    let metadata = telling(parts, actor, id.0, "SNAPSHOT_DELETION_UNDONE", Some(&id.1.to_string()), &text)?;
+    metadata
+        .change::<BackupConfig, _>(&BackupConfig::id_of(id.0, id.1), |config| config.undo_deletion(&name))?;
+    // If the daemon was just at it, it is not there any more, and whoever undoes is told so.
+    get(parts, actor, id, wanted)
+}
+
+/// What the rules of retention have to know.
+fn facts(
+    parts: &Parts,
+    head: &HeadName,
+    snapshots: &[(u64, Snapshot)],
+    config: &BackupConfig,
+) -> Result<Vec<SnapshotFacts>> {
+    let covered = snapshot::covered(&parts.store, head)?;
     let facts = snapshots.iter().map(|(id, it)| SnapshotFacts {
         name: name(*id),
         taken: moment(it),
-        restorable: !it.is_dead_branch,
+        worth: Worth::of(it.is_dead_branch, it.known_divergences(), it.proven.is_some()),
+        stood_until: covered
+            .filter(|it| it.snapshot == *id)
+            .map(|it| UnixMillis(u64::from(it.until.ts.secs) * 1000)),
         held: false,
+        deleted: config.deletion_of(&name(*id)).map(|it| it.at),
     });
-    held_until(&facts.collect::<Vec<_>>(), &config.retention, &config.schedule.zone).unwrap_or_default()
+    Ok(facts.collect())
 }

@@ -20,7 +20,7 @@ use tidemark_base::protocol::{
     Address, ConfRequest, ConfResponse, Connection, Role, SetOrder, SetReport, SyncSource, Task,
 };
 use tidemark_metadata::rules::lease::Holder;
-use tidemark_metadata::{BackupConfig, GroupId, SyncSource as StoredSource};
+use tidemark_metadata::{BackupConfig, GroupId, Standing, SyncSource as StoredSource};
 
 /// How long an agent waits between calls, in milliseconds, while all it sees is being tailed,
 const NEXT_MS: u64 = 30_000;
@@ -70,7 +70,15 @@ fn answer(parts: &Parts, group: GroupId, request: &ConfRequest) -> Result<ConfRe
 fn order(parts: &Parts, group: GroupId, agent: &Holder, report: &SetReport) -> Result<SetOrder> {
     let of = OfSet { group, set: report.id.parse()? };
     note_set(parts, of, report)?;
-    let is_active = parts.metadata.stand_for_agent(group, of.set, agent, parts.clock.now())?;
+    let standing = parts.metadata.stand_for_agent(group, of.set, agent, parts.clock.now())?;
+    let is_active = standing == Standing::Active;
+    if standing == Standing::Twin {
+        // Neither can know of the other: whoever set them up is the only one who can mend it.
+        tracing::warn!(
+            %group, set = %of.set, agent = %agent.name,
+            "two agents run under one name: the later one reads the set, this one stands by; give each its own name"
+        );
+    }
     if is_active {
         note_sight(parts, of, report)?;
     }

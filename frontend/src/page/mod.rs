@@ -47,6 +47,8 @@ pub fn router(site: Site, doors: Doors, install: impl Fn(&str) -> String + Send 
         .route("/groups/{group}/sets/{set}/status", post(order::status))
         .route("/groups/{group}/sets/{set}/schedule", post(order::schedule))
         .route("/groups/{group}/sets/{set}/restores", post(order::restore))
+        .route("/groups/{group}/sets/{set}/snapshots/{name}/delete", post(order::delete_snapshot))
+        .route("/groups/{group}/sets/{set}/snapshots/{name}/undelete", post(order::undelete_snapshot))
         .route("/groups/{group}/restores/{id}/cancel", post(order::cancel))
         .route("/groups/{group}/restores/{id}/link", post(order::link))
         .route("/groups/{group}/restores/{id}/revoke", post(order::revoke))

@@ -4,7 +4,7 @@ use super::error::Shown;
 use super::render::{Top, page};
 use crate::actions::backups::{self, Changes};
 use crate::actions::restores::{self, LINK, When, Wish};
-use crate::actions::{Problem, Result, groups, keys, people};
+use crate::actions::{Problem, Result, groups, keys, people, snapshots};
 use crate::login::doors::Desk;
 use crate::login::posted::{Fields, Order};
 use askama::Template;
@@ -38,6 +38,10 @@ fn back(group: GroupId) -> Response {
     Redirect::to(&format!("/groups/{group}")).into_response()
 }
 
+fn back_to_set(group: GroupId, set: ReplicaSetId) -> Response {
+    Redirect::to(&format!("/groups/{group}/sets/{set}")).into_response()
+}
+
 fn once(order: &Order, group: GroupId, text: &'static str, shown: Vec<(&'static str, String)>) -> Response {
     let top = Top::of("Shown once", &order.person);
     page(&OncePage { top, text, shown, back: format!("/groups/{group}") })
@@ -59,13 +63,41 @@ pub(super) async fn status(
     let wish = order.fields.text("status");
     let wish = Status::ALL.into_iter().find(|it| it.as_str() == wish);
     let wish = wish.ok_or_else(|| Problem::invalid("status", "there is no such status"))?;
-    if matches!(wish, Status::Terminating | Status::Provisioning) && !order.fields.is_ticked("confirm") {
-        return Err(Problem::invalid("confirmation", "tick the box to say that you mean it").into());
+    if matches!(wish, Status::Terminating | Status::Provisioning) {
+        confirmed(&order.fields)?;
     }
     let changes = Changes { status: Some(wish), ..Changes::default() };
     let done = move |site: &_| backups::change(site, &order.person.actor, (group, set), &changes).map(drop);
     desk.site.run(done).await?;
     Ok(back(group))
+}
+
+fn confirmed(fields: &Fields) -> Result<()> {
+    let said = fields.is_ticked("confirm");
+    said.then_some(()).ok_or_else(|| Problem::invalid("confirmation", "tick the box to say that you mean it"))
+}
+
+pub(super) async fn delete_snapshot(
+    State(desk): State<Desk>,
+    Path((group, set, name)): Path<(String, String, String)>,
+    order: Order,
+) -> Shown {
+    let (group, set) = (group_of(&group)?, set_of(&set)?);
+    confirmed(&order.fields)?;
+    let done = move |site: &_| snapshots::delete(site, &order.person.actor, (group, set), &name);
+    desk.site.run(done).await?;
+    Ok(back_to_set(group, set))
+}
+
+pub(super) async fn undelete_snapshot(
+    State(desk): State<Desk>,
+    Path((group, set, name)): Path<(String, String, String)>,
+    order: Order,
+) -> Shown {
+    let (group, set) = (group_of(&group)?, set_of(&set)?);
+    let done = move |site: &_| snapshots::undelete(site, &order.person.actor, (group, set), &name).map(drop);
+    desk.site.run(done).await?;
+    Ok(back_to_set(group, set))
 }
 
 pub(super) async fn schedule(
@@ -92,7 +124,7 @@ pub(super) async fn schedule(
     };
     let done = move |site: &_| backups::change(site, &order.person.actor, (group, set), &changes).map(drop);
     desk.site.run(done).await?;
-    Ok(Redirect::to(&format!("/groups/{group}/sets/{set}")).into_response())
+    Ok(back_to_set(group, set))
 }
 
 pub(super) async fn restore(

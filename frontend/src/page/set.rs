@@ -3,15 +3,17 @@
 
 use super::error::Shown;
 use super::render::{Top, moment, page, size};
-use crate::actions::snapshots::{self, Kept};
+use crate::actions::snapshots::{self, Kept, Stay};
 use crate::actions::{Problem, Result, backups};
 use crate::login::doors::Desk;
 use crate::login::person::Person;
 use crate::site::Parts;
 use askama::Template;
 use axum::extract::{Path, State};
+use tidemark_base::UnixMillis;
+use tidemark_metadata::rules::clock_watch::NEWS;
 use tidemark_metadata::rules::roles::Permission;
-use tidemark_metadata::{GroupId, ReplicaSetId};
+use tidemark_metadata::{GroupId, ReplicaSet, ReplicaSetId};
 
 #[derive(Template)]
 #[template(path = "set.html")]
@@ -21,6 +23,8 @@ struct SetPage {
     id: String,
     status: &'static str,
     snapshots: Vec<SnapshotRow>,
+    /// Whether nothing expires because no agent is heard of.
+    is_silent: bool,
     interval_hours: u8,
     reference_hour: u8,
     zone: String,
@@ -29,6 +33,7 @@ struct SetPage {
     excluded: String,
     may_manage: bool,
     may_restore: bool,
+    may_delete: bool,
 }
 
 struct SnapshotRow {
@@ -39,6 +44,7 @@ struct SnapshotRow {
     size: String,
     new: String,
     until: String,
+    is_deleted: bool,
 }
 
 pub(super) async fn one(
@@ -65,6 +71,7 @@ fn read(site: &Parts, person: &Person, group: GroupId, set: ReplicaSetId) -> Res
         id: set.to_string(),
         status: config.status.as_str(),
         snapshots: snapshots.iter().map(row).collect(),
+        is_silent: is_silent(&backup.set, site.clock.now()),
         interval_hours: config.schedule.interval_hours,
         reference_hour: config.schedule.reference_hour,
         zone: config.schedule.zone.as_str().to_owned(),
@@ -73,7 +80,14 @@ fn read(site: &Parts, person: &Person, group: GroupId, set: ReplicaSetId) -> Res
         excluded: excluded.join(" "),
         may_manage: actor.may(Permission::ManageBackup, group),
         may_restore: actor.may(Permission::Restore, group),
+        may_delete: actor.may(Permission::ManageRetention, group),
     })
+}
+
+/// Whether the daemon has nobody to check its clock with: see [`tidemark_metadata::rules::clock_watch`].
+fn is_silent(set: &ReplicaSet, now: UnixMillis) -> bool {
+    let news_ms = u64::try_from(NEWS.as_millis()).unwrap_or(u64::MAX);
+    set.sight.as_ref().is_none_or(|it| now.0 > it.at.0.saturating_add(news_ms))
 }
 
 fn row(kept: &Kept) -> SnapshotRow {
@@ -91,6 +105,13 @@ fn row(kept: &Kept) -> SnapshotRow {
         is_doubtful: snapshot.is_dead_branch || snapshot.known_divergences() > 0,
         size: size(snapshot.run_bytes),
         new: size(snapshot.new_run_bytes),
-        until: kept.until.map_or_else(|| "the last one stays".to_owned(), moment),
+        until: match kept.stay {
+            Stay::Until(at) => moment(at),
+            Stay::Last => "the last one stays".to_owned(),
+            Stay::Resting => "nothing expires".to_owned(),
+            Stay::Deleted(at) => format!("will be deleted after {}", moment(at)),
+            Stay::Terminated(at) => format!("goes with the backup after {}", moment(at)),
+        },
+        is_deleted: kept.is_deleted(),
     }
 }

@@ -61,6 +61,8 @@ pub(super) struct RestoreRow {
     pub(super) what: String,
     pub(super) asked: String,
     pub(super) state: String,
+    /// What whoever restores must know first.
+    pub(super) warning: Option<String>,
     pub(super) progress: Option<(u64, u64)>,
     pub(super) is_preparing: bool,
     pub(super) is_ready: bool,
@@ -84,9 +86,16 @@ pub(super) fn restore_row(restore: &Restore, set: String, now: UnixMillis) -> Re
         RestoreState::Preparing => {
             format!("being prepared{}", doing.map(|it| format!(": {it}")).unwrap_or_default())
         }
-        RestoreState::Ready { bytes } => format!("ready, {} unpacked", size(*bytes)),
+        RestoreState::Ready { bytes, .. } => format!("ready, {} unpacked", size(*bytes)),
         RestoreState::Failed { error } => format!("cannot be prepared: {error}"),
         RestoreState::Cancelled => "cancelled".to_owned(),
+    };
+    let warning = match &job.state {
+        RestoreState::Ready { divergences, .. } if *divergences > 0 => Some(format!(
+            "This is not quite what the source had: {divergences} changes did not fit the copy. Some documents in it may \
+             be missing, old, or deleted on the source. If an earlier snapshot that is proven will do, restore that."
+        )),
+        _ => None,
     };
     let links = restore.links.iter().map(|it| {
         let state = if it.is_good(now) { "good" } else { "dead" };
@@ -99,6 +108,7 @@ pub(super) fn restore_row(restore: &Restore, set: String, now: UnixMillis) -> Re
         what,
         asked: moment(job.created_at),
         state,
+        warning,
         progress: parts.filter(|_| is_preparing),
         is_preparing,
         is_ready: matches!(job.state, RestoreState::Ready { .. }),

@@ -53,7 +53,7 @@ pub fn router(site: Site) -> Router {
         .route("/groups/{groupId}/clusters/{clusterId}/snapshots", get(snapshots::list))
         .route(
             "/groups/{groupId}/clusters/{clusterId}/snapshots/{snapshotId}",
-            get(snapshots::get).delete(snapshots::delete),
+            get(snapshots::get).patch(snapshots::change).delete(snapshots::delete),
         )
         .route(
             "/groups/{groupId}/clusters/{clusterId}/restoreJobs",

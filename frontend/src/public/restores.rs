@@ -107,9 +107,9 @@ fn shown_restore(restore: &Restore) -> Value {
         RestoreTarget::Snapshot { name } => (Some(name.as_str()), None),
         RestoreTarget::PointInTime { timestamp } => (None, Some(shown_moment(*timestamp))),
     };
-    let (status, bytes, error) = match &job.state {
+    let (status, ready, error) = match &job.state {
         RestoreState::Preparing => ("IN_PROGRESS", None, None),
-        RestoreState::Ready { bytes } => ("FINISHED", Some(*bytes), None),
+        RestoreState::Ready { bytes, divergences } => ("FINISHED", Some((*bytes, *divergences)), None),
         RestoreState::Failed { error } => ("BROKEN", None, Some(error.as_str())),
         RestoreState::Cancelled => ("KILLED", None, None),
     };
@@ -127,7 +127,9 @@ fn shown_restore(restore: &Restore) -> Value {
         "gzip": job.gzip,
         "statusName": status,
         "error": error,
-        "sizeBytes": bytes,
+        "sizeBytes": ready.map(|it| it.0),
+        "isPossiblyInconsistent": ready.map(|it| it.1 > 0),
+        "divergences": ready.map(|it| it.1),
         "progress": {
             "doing": doing.as_ref().map(|it| it.as_str()),
             "done": parts.map(|it| it.0),

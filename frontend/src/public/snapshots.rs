@@ -1,10 +1,10 @@
-//! Snapshots of a replica set. They go by retention; a single one cannot be deleted here.
+//! Snapshots of a replica set. They go by retention, or one by one: that is undone for a day by `{"deleted": false}`.
 
 use super::ask::{Answer, Ask};
-use super::refusal::Refusal;
+use super::input::Input;
 use crate::actions::shown;
 use crate::actions::snapshots::{self, Kept};
-use axum::http::StatusCode;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tidemark_base::UnixMillis;
 use tidemark_metadata::{GroupId, ReplicaSetId};
@@ -23,9 +23,28 @@ pub(super) async fn get(ask: Ask) -> Answer {
 
 pub(super) async fn delete(ask: Ask) -> Answer {
     let (id, name) = (ask.set()?, ask.name("snapshotId").to_owned());
-    ask.run(move |parts, actor| snapshots::get(parts, actor, id, &name)).await?;
-    let detail = "single snapshots cannot be deleted: shorten the retention, or terminate the backup";
-    Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", detail))
+    ask.run(move |parts, actor| snapshots::delete(parts, actor, id, &name)).await?;
+    ask.done()
+}
+
+/// What can be changed of a snapshot.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct Change {
+    deleted: bool,
+}
+
+pub(super) async fn change(ask: Ask, Input(change): Input<Change>) -> Answer {
+    let (id, name) = (ask.set()?, ask.name("snapshotId").to_owned());
+    let kept = ask.run(move |parts, actor| {
+        if change.deleted {
+            snapshots::delete(parts, actor, id, &name)?;
+            snapshots::get(parts, actor, id, &name)
+        } else {
+            snapshots::undelete(parts, actor, id, &name)
+        }
+    });
+    ask.one(shown_snapshot(&kept.await?, id.0, id.1))
 }
 
 fn shown_snapshot(kept: &Kept, group: GroupId, set: ReplicaSetId) -> Value {
@@ -41,7 +60,8 @@ fn shown_snapshot(kept: &Kept, group: GroupId, set: ReplicaSetId) -> Value {
         "isPossiblyInconsistent": snapshot.is_dead_branch || snapshot.known_divergences() > 0,
         "isRolledBack": snapshot.is_dead_branch,
         "divergences": snapshot.known_divergences(),
-        "expires": kept.until.map(shown),
+        "deleted": kept.is_deleted(),
+        "expires": kept.ends().map(shown),
         "parts": [{
             "clusterId": set.to_string(),
             "typeName": "REPLICA_SET",

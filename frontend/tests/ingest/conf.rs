@@ -67,6 +67,22 @@ async fn of_two_agents_one_is_active_until_it_is_silent() {
 }
 
 #[tokio::test]
+async fn of_two_agents_of_one_name_the_later_one_is_active_and_stays_so() {
+    let world = World::new();
+    let role = async |run: &str| {
+        let request = ConfRequest { incarnation: run.repeat(8), ..call("a", vec![report(SET)]) };
+        world.conf(&request).await.sets[0].role
+    };
+    assert_eq!((role("01").await, role("02").await), (Role::Active, Role::Active), "as a restart would be");
+    for _ in 0..10 {
+        world.clock.advance(Duration::from_secs(30));
+        assert_eq!((role("01").await, role("02").await), (Role::Standby, Role::Active));
+    }
+    world.clock.advance(Duration::from_secs(91));
+    assert_eq!((role("01").await, role("02").await), (Role::Active, Role::Standby), "as any agent would");
+}
+
+#[tokio::test]
 async fn orders_are_those_of_the_backup() {
     let world = World::new();
     world.conf(&call("a", vec![report(SET)])).await;

@@ -156,6 +156,7 @@ impl Rig {
             namespaces: job.namespaces.iter().map(ToString::to_string).collect(),
             with_users: job.users_and_roles,
             bytes: 0,
+            divergences: 0,
             server: Some("6.0.5".to_owned()),
             prepared: self.clock.now(),
         };
@@ -164,7 +165,7 @@ impl Rig {
         let bytes = restorable.archive_bytes(&plan, &prepared).unwrap();
         restorable.bytes = bytes.strict_add_signed(lie);
         restorable.put(fork.session(), &name, id).unwrap();
-        let ready = RestoreState::Ready { bytes };
+        let ready = RestoreState::Ready { bytes, divergences: 0 };
         self.metadata().change::<RestoreJob, _>(&record, |it| it.set_state(ready.clone())).unwrap();
         bytes
     }

@@ -17,7 +17,7 @@ enum Least {
 }
 
 /// `(request, least key, whether it has a body)`; `{g}`, `{s}`, `{n}` and `{j}` stand for group, set, snapshot and any id.
-const ENDPOINTS: [(&str, Least, bool); 33] = [
+const ENDPOINTS: [(&str, Least, bool); 35] = [
     ("GET /groups/{g}", Least::Reader, false),
     ("POST /groups", Least::Site, true),
     ("GET /groups/{g}/clusters", Least::Reader, false),
@@ -45,6 +45,8 @@ const ENDPOINTS: [(&str, Least, bool); 33] = [
     ("PATCH /groups/{g}/backupConfigs/{s}/snapshotSchedule", Least::Admin, true),
     ("GET /groups/{g}/clusters/{s}/snapshots", Least::Reader, false),
     ("GET /groups/{g}/clusters/{s}/snapshots/{n}", Least::Reader, false),
+    ("DELETE /groups/{g}/clusters/{s}/snapshots/{n}", Least::Admin, false),
+    ("PATCH /groups/{g}/clusters/{s}/snapshots/{n}", Least::Admin, true),
     ("GET /groups/{g}/clusters/{s}/restoreJobs", Least::Reader, false),
     ("POST /groups/{g}/clusters/{s}/restoreJobs", Least::Admin, true),
     ("GET /groups/{g}/clusters/{s}/restoreJobs/{j}", Least::Reader, false),
@@ -60,6 +62,7 @@ fn body_of(what: &str, rig: &Rig) -> String {
         "invites" | "{j}" => r#"{"roleName":"GROUP_READ_ONLY"}"#.to_owned(),
         "agentapikeys" => r#"{"desc":"x"}"#.to_owned(),
         "apiKeys" => r#"{"desc":"x","roles":["GROUP_READ_ONLY"]}"#.to_owned(),
+        "{n}" => r#"{"deleted":false}"#.to_owned(),
         "restoreJobs" => format!(r#"{{"snapshotId":"{}"}}"#, rig.snapshot),
         _ => "{}".to_owned(),
     }

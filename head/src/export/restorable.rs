@@ -25,6 +25,7 @@ const MAGIC: [u8; 8] = *b"TIDEREST";
 const VERSION: u32 = 1;
 const WITH_USERS: u32 = 1;
 const HAS_SERVER: u32 = 2;
+const IS_DIVERGED: u32 = 4;
 /// Longest database or collection with its database, in bytes, as servers have it.
 const MAX_NAMESPACE_BYTES: usize = 255;
 /// Longest version of a program, in bytes.
@@ -43,6 +44,9 @@ pub struct Restorable {
     pub with_users: bool,
     /// The length of the plain archive, in bytes.
     pub bytes: u64,
+    /// How many operations did not fit: before the state, on the way to it, and when all that was asked for was read. Where
+    /// there are any, the source may never have had this state.
+    pub divergences: u64,
     /// What the archive says of the server it is of, if that is known.
     pub server: Option<String>,
     /// When it was prepared.
@@ -140,7 +144,9 @@ impl Restorable {
         out.extend_from_slice(&MAGIC);
         out.put_u32(VERSION);
         let users = if self.with_users { WITH_USERS } else { 0 };
-        out.put_u32(users | if self.server.is_some() { HAS_SERVER } else { 0 });
+        let server = if self.server.is_some() { HAS_SERVER } else { 0 };
+        let diverged = if self.divergences > 0 { IS_DIVERGED } else { 0 };
+        out.put_u32(users | server | diverged);
         put_optime(self.at, &mut out);
         out.put_u64(self.bytes);
         out.put_u64(self.prepared.0);
@@ -148,6 +154,9 @@ impl Restorable {
         self.namespaces.iter().for_each(|namespace| out.put_prefixed(namespace.as_bytes()));
         if let Some(server) = &self.server {
             out.put_prefixed(server.as_bytes());
+        }
+        if self.divergences > 0 {
+            out.put_u64(self.divergences);
         }
         out.put_u64(xxh3_64(&out));
         out
@@ -167,7 +176,7 @@ impl Restorable {
         }
         let before = reader.clone();
         let flags = reader.u32("flags")?;
-        if flags & !(WITH_USERS | HAS_SERVER) != 0 {
+        if flags & !(WITH_USERS | HAS_SERVER | IS_DIVERGED) != 0 {
             return Err(before.error("flags of a restore", unknown(flags.into())));
         }
         let at = optime(&mut reader)?;
@@ -180,6 +189,11 @@ impl Restorable {
         if flags & HAS_SERVER != 0 {
             server = Some(reader.text("version of the server", MAX_VERSION_BYTES)?.to_owned());
         }
+        let before = reader.clone();
+        let divergences = if flags & IS_DIVERGED != 0 { reader.u64("divergences")? } else { 0 };
+        if flags & IS_DIVERGED != 0 && divergences == 0 {
+            return Err(before.error("divergences of a restore", unknown(0)));
+        }
         let summed = bytes.get(..reader.offset()).unwrap_or_default();
         let before = reader.clone();
         let sum = reader.u64("checksum")?;
@@ -188,7 +202,8 @@ impl Restorable {
         }
         reader.finish("restore")?;
         let with_users = flags & WITH_USERS != 0;
-        Ok(Self { root, at, namespaces, with_users, bytes: bytes_of_archive, server, prepared })
+        let bytes = bytes_of_archive;
+        Ok(Self { root, at, namespaces, with_users, bytes, divergences, server, prepared })
     }
 }
 
@@ -229,12 +244,16 @@ mod tests {
             namespaces: vec!["app".to_owned(), "shop.orders".to_owned()],
             with_users: true,
             bytes: 7,
+            divergences: 3,
             server: Some("6.0.5".to_owned()),
             prepared: UnixMillis(9),
         };
         let good = full.encode();
         assert_eq!(Restorable::decode(&good, root), Ok(full.clone()));
-        let bare = Restorable { namespaces: Vec::new(), with_users: false, server: None, ..full };
+        let sound = Restorable { divergences: 0, ..full.clone() };
+        assert_eq!(sound.encode().len(), good.len() - 8, "what has none is written as it always was");
+        assert_eq!(Restorable::decode(&sound.encode(), root), Ok(sound.clone()));
+        let bare = Restorable { namespaces: Vec::new(), with_users: false, server: None, ..sound };
         assert_eq!(Restorable::decode(&bare.encode(), root), Ok(bare));
         for len in 0..good.len() {
             assert!(Restorable::decode(&good[..len], root).is_err(), "cut to {len}");

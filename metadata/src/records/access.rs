@@ -103,6 +103,30 @@ pub struct NewApiKey {
     pub private: Secret,
 }
 
+impl NewApiKey {
+    /// Draws one, which opens nothing until it is added.
+    ///
+    /// # Errors
+    /// `Internal`: what was drawn cannot be kept.
+    pub fn draw(
+        name: Name,
+        roles: Roles,
+        created_by: UserId,
+        sealing: &SealingKey,
+        now: UnixMillis,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Self> {
+        let (mut public, mut private) = ([0; 8], [0; 32]);
+        entropy.fill(&mut public);
+        entropy.fill(&mut private);
+        let private = hex::encode(private);
+        let id = hex::encode(public);
+        let digest = DigestHashes::of(&id, &private).seal(&format!("apiKey {id}"), sealing, entropy)?;
+        let record = ApiKey { public, digest, roles, name, created_by, created_at: now };
+        Ok(Self { record, private: Secret::new(private.into_bytes())? })
+    }
+}
+
 impl Metadata {
     /// Makes a key for the agents of a group. The key is in the answer and nowhere else.
     ///
@@ -152,16 +176,18 @@ impl Metadata {
         now: UnixMillis,
         entropy: &mut dyn Entropy,
     ) -> Result<NewApiKey> {
-        let (mut public, mut private) = ([0; 8], [0; 32]);
-        entropy.fill(&mut public);
-        entropy.fill(&mut private);
-        let private = hex::encode(private);
-        let id = hex::encode(public);
-        let digest = DigestHashes::of(&id, &private).seal(&format!("apiKey {id}"), sealing, entropy)?;
-        let record = ApiKey { public, digest, roles, name, created_by, created_at: now };
+        let new = NewApiKey::draw(name, roles, created_by, sealing, now, entropy)?;
+        self.add_api_key(&new)?;
+        Ok(new)
+    }
+
+    /// Adds a key that was just drawn.
+    ///
+    /// # Errors
+    /// As [`Self::create_api_key`].
+    pub fn add_api_key(&self, new: &NewApiKey) -> Result<()> {
         let mut batch = Batch::new();
-        batch.create(&record)?;
-        self.commit(&batch)?;
-        Ok(NewApiKey { record, private: Secret::new(private.into_bytes())? })
+        batch.create(&new.record)?;
+        self.commit(&batch).map(drop)
     }
 }

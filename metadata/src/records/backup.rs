@@ -1,13 +1,19 @@
 //! What is backed up and how: one record for each replica set, and the life of a backup.
 //!
 //! A backup is ended in two steps: it is stopped, then terminated, and for a day that can be undone. A change
-//! that is not in the table below is refused, whoever asks.
+//! that is not in the table ([`Status`]) is refused, whoever asks.
+
+mod deletions;
+mod status;
+
+pub use deletions::DeletedSnapshot;
+pub use status::{Ordered, Status};
 
 use super::Happening;
 use crate::error::{Error, Result};
 use crate::metadata::{Batch, Metadata};
 use crate::record::Record;
-use crate::rules::retention::Retention;
+use crate::rules::retention::{Policy, Retention};
 use crate::rules::schedule::Schedule;
 use crate::secret::{Sealed, SealingKey, Secret};
 use crate::store::Collection;
@@ -16,75 +22,10 @@ use serde::{Deserialize, Serialize};
 use tidemark_base::limits::MAX_NAMESPACES;
 use tidemark_base::{Entropy, UnixMillis};
 
-/// For how long a termination can be undone.
+/// For how long a termination can be undone, and the deletion of a snapshot.
 pub const TERMINATION_UNDO_MS: u64 = 24 * 3_600_000;
 /// How far back any second can be restored, if nothing else is said, in hours.
 pub const PITR_WINDOW_HOURS: u16 = 24;
-
-/// Where a backup stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Status {
-    /// Never started, or ended for good.
-    Inactive,
-    /// The first copy is being made, or a new one.
-    Provisioning,
-    /// Following the oplog.
-    Started,
-    /// At rest; snapshots stay.
-    Stopped,
-    /// Everything will be deleted; undone until then by stopping.
-    Terminating,
-}
-
-/// Who wants a change of status.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ordered {
-    /// A person or an API client.
-    ByUser,
-    /// The service: work has been done, or cannot go on.
-    ByService,
-}
-
-impl Status {
-    /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Inactive, Self::Provisioning, Self::Started, Self::Stopped, Self::Terminating];
-
-    /// Whether this change is in the table.
-    #[must_use]
-    pub const fn may_become(self, next: Self, ordered: Ordered) -> bool {
-        use Status::{Inactive, Provisioning, Started, Stopped, Terminating};
-        match ordered {
-            // Start; resync; stop; resume; terminate; undo.
-            Ordered::ByUser => matches!(
-                (self, next),
-                (Inactive | Started, Provisioning)
-                    | (Provisioning | Started | Terminating, Stopped)
-                    | (Stopped, Started | Provisioning | Terminating)
-            ),
-            // The copy is complete; a new one is needed; everything is deleted.
-            Ordered::ByService => {
-                matches!(
-                    (self, next),
-                    (Provisioning, Started) | (Started, Provisioning) | (Terminating, Inactive)
-                )
-            }
-        }
-    }
-
-    /// The name that people know.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Inactive => "INACTIVE",
-            Self::Provisioning => "PROVISIONING",
-            Self::Started => "STARTED",
-            Self::Stopped => "STOPPED",
-            Self::Terminating => "TERMINATING",
-        }
-    }
-}
 
 /// Which member the agent reads from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -157,6 +98,9 @@ pub struct BackupConfig {
     /// Which copies count.
     #[serde(default, skip_serializing_if = "Copies::are_all")]
     pub copies: Copies,
+    /// Snapshots whose deletion was ordered, until they are gone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deleted_snapshots: Vec<DeletedSnapshot>,
 }
 
 impl BackupConfig {
@@ -175,6 +119,7 @@ impl BackupConfig {
             sync_source: SyncSource::default(),
             connection: None,
             copies: Copies::All,
+            deleted_snapshots: Vec::new(),
         }
     }
 
@@ -208,6 +153,10 @@ impl BackupConfig {
         if next == Status::Provisioning {
             self.copies = Copies::None;
         }
+        if next == Status::Inactive {
+            // The next backup numbers its snapshots from the beginning.
+            self.deleted_snapshots.clear();
+        }
         Ok(())
     }
 
@@ -223,11 +172,18 @@ impl BackupConfig {
         }
     }
 
-    /// Whether it was terminated long enough ago to be deleted. By a clock that went steadily: see
-    /// [`crate::rules::clock_watch::ClockWatch::steady`].
+    /// Whether it was terminated long enough ago to be deleted, as the time has it: whoever deletes for good asks for more
+    /// ([`crate::rules::second_thoughts`]).
     #[must_use]
     pub fn may_be_deleted(&self, now: UnixMillis) -> bool {
-        self.terminated_at.is_some_and(|it| now.0 >= it.0.saturating_add(TERMINATION_UNDO_MS))
+        self.terminated_at.is_some_and(|it| is_past_undoing(it, now))
+    }
+
+    /// What keeps its snapshots.
+    #[must_use]
+    pub const fn policy(&self) -> Policy<'_> {
+        let (retention, zone) = (&self.retention, &self.schedule.zone);
+        Policy { retention, zone, window_hours: self.pitr_window_hours }
     }
 
     /// Sets how to connect; nothing leaves it to the agent's own file.
@@ -251,6 +207,11 @@ impl BackupConfig {
     fn place(&self) -> String {
         format!("backupConfig {}", self.id())
     }
+}
+
+/// Whether what was ordered then can no longer be undone.
+const fn is_past_undoing(ordered: UnixMillis, now: UnixMillis) -> bool {
+    now.0 >= ordered.0.saturating_add(TERMINATION_UNDO_MS)
 }
 
 impl Metadata {
@@ -299,6 +260,7 @@ impl Record for BackupConfig {
             let problem = format!("{} of them, at most {MAX_NAMESPACES}", self.excluded_namespaces.len());
             return Err(Error::invalid("excluded namespaces", problem));
         }
+        self.check_deletions()?;
         if (self.status == Status::Terminating) != self.terminated_at.is_some() {
             return Err(Error::invalid("time of termination", "it is there exactly while terminating"));
         }
@@ -307,119 +269,4 @@ impl Record for BackupConfig {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use Status::{Inactive, Provisioning, Started, Stopped, Terminating};
-
-    fn config() -> BackupConfig {
-        BackupConfig::new(GroupId::from_bytes([1; 12]), ReplicaSetId::from_bytes([2; 12]))
-    }
-
-    #[test]
-    fn the_whole_table_of_changes() {
-        let allowed = |ordered| {
-            let all = Status::ALL.into_iter().flat_map(|from| Status::ALL.map(|to| (from, to)));
-            all.filter(move |(from, to)| from.may_become(*to, ordered)).collect::<Vec<_>>()
-        };
-        assert_eq!(
-            allowed(Ordered::ByUser),
-            [
-                (Inactive, Provisioning),
-                (Provisioning, Stopped),
-                (Started, Provisioning),
-                (Started, Stopped),
-                (Stopped, Provisioning),
-                (Stopped, Started),
-                (Stopped, Terminating),
-                (Terminating, Stopped),
-            ]
-        );
-        assert_eq!(
-            allowed(Ordered::ByService),
-            [(Provisioning, Started), (Started, Provisioning), (Terminating, Inactive)]
-        );
-    }
-
-    #[test]
-    fn a_termination_can_be_undone_for_a_day() {
-        let mut backup = config();
-        let now = UnixMillis(1000);
-        for (next, ordered) in
-            [(Provisioning, Ordered::ByUser), (Started, Ordered::ByService), (Stopped, Ordered::ByUser)]
-        {
-            backup.set_status(next, ordered, now).unwrap();
-        }
-        backup.set_status(Terminating, Ordered::ByUser, now).unwrap();
-        backup.check().unwrap();
-        let day = UnixMillis(1000 + TERMINATION_UNDO_MS);
-        assert!(!backup.may_be_deleted(UnixMillis(day.0 - 1)) && backup.may_be_deleted(day));
-        let mut early = backup.clone();
-        let error = early.set_status(Inactive, Ordered::ByService, UnixMillis(day.0 - 1)).unwrap_err();
-        assert!(error.to_string().contains("24 hours"), "{error}");
-        let mut undone = backup.clone();
-        undone.set_status(Stopped, Ordered::ByUser, now).unwrap();
-        assert_eq!((undone.status, undone.terminated_at, undone.may_be_deleted(day)), (Stopped, None, false));
-        backup.set_status(Inactive, Ordered::ByService, day).unwrap();
-        assert_eq!((backup.status, backup.terminated_at), (Inactive, None));
-    }
-
-    #[test]
-    fn what_the_table_lacks_is_refused_and_changes_nothing() {
-        let mut backup = config();
-        for next in [Started, Stopped, Terminating, Inactive] {
-            let before = backup.clone();
-            assert!(backup.set_status(next, Ordered::ByUser, UnixMillis(0)).is_err());
-            assert_eq!(backup, before);
-        }
-        backup.set_status(Provisioning, Ordered::ByUser, UnixMillis(0)).unwrap();
-        let error = backup.set_status(Terminating, Ordered::ByUser, UnixMillis(0)).unwrap_err();
-        assert!(error.to_string().contains("stop it first"), "{error}");
-    }
-
-    #[test]
-    fn an_order_for_a_copy_makes_those_before_it_worthless() {
-        let mut backup = config();
-        assert!(backup.copies.count(1));
-        backup.set_status(Provisioning, Ordered::ByUser, UnixMillis(0)).unwrap();
-        assert!(!backup.copies.count(1) && !backup.copies.count(u32::MAX));
-        backup.copies = Copies::From(3);
-        assert!(!backup.copies.count(2) && backup.copies.count(3) && backup.copies.count(4));
-        assert!(backup.order_copy(UnixMillis(0)).unwrap());
-        assert!(!backup.order_copy(UnixMillis(0)).unwrap(), "ordered and not begun");
-        backup.copies = Copies::From(4);
-        backup.set_status(Started, Ordered::ByService, UnixMillis(0)).unwrap();
-        assert_eq!(backup.copies, Copies::From(4));
-        assert!(backup.order_copy(UnixMillis(0)).unwrap());
-        assert_eq!((backup.status, backup.copies), (Provisioning, Copies::None));
-        backup.set_status(Stopped, Ordered::ByUser, UnixMillis(0)).unwrap();
-        assert!(backup.order_copy(UnixMillis(0)).is_err());
-    }
-
-    #[test]
-    fn a_connection_is_sealed_for_its_own_backup() {
-        let key = SealingKey::from_bytes(&[5; 32]);
-        let secret = Secret::new(b"mongodb://backup:hunter2@db1/".to_vec()).unwrap();
-        let mut backup = config();
-        backup.set_connection(Some(&secret), &key, &mut tidemark_base::SeededEntropy::new(1));
-        assert_eq!(backup.open_connection(&key).unwrap(), Some(secret));
-        let text = crate::record::encode(&backup).unwrap();
-        assert!(!text.contains("hunter2") && !format!("{backup:?}").contains("hunter2"));
-        let moved = BackupConfig { group: GroupId::from_bytes([9; 12]), ..backup };
-        assert!(moved.open_connection(&key).is_err(), "another group's record does not open it");
-    }
-
-    #[test]
-    fn fields_that_contradict_each_other_are_refused() {
-        let many = vec![Namespace::new("a.b").unwrap(); MAX_NAMESPACES + 1];
-        for bad in [
-            BackupConfig { pitr_window_hours: 0, ..config() },
-            BackupConfig { pitr_window_hours: 745, ..config() },
-            BackupConfig { excluded_namespaces: many, ..config() },
-            BackupConfig { terminated_at: Some(UnixMillis(1)), ..config() },
-            BackupConfig { status: Terminating, ..config() },
-        ] {
-            assert!(bad.check().is_err(), "{bad:?}");
-        }
-        config().check().unwrap();
-    }
-}
+mod tests;

@@ -99,15 +99,34 @@ impl Metadata {
         at: UnixMillis,
         what: &Happening,
     ) -> Result<()> {
+        self.add_events(batch, group, at, std::slice::from_ref(what))
+    }
+
+    /// Adds several at once, two changes for each and one more: the list of events is in a batch but once.
+    ///
+    /// # Errors
+    /// As [`Metadata::find`].
+    pub(crate) fn add_events(
+        &self,
+        batch: &mut Batch,
+        group: Option<GroupId>,
+        at: UnixMillis,
+        all: &[Happening],
+    ) -> Result<()> {
+        if all.is_empty() {
+            return Ok(());
+        }
         let old: Option<Stored<EventLog>> = self.find(&scope(group))?;
         let mut log = old.as_ref().map_or(EventLog { group, first: 0, next: 0 }, |it| it.record.clone());
-        batch.create(&Event { group, number: log.next, at, what: what.clone() })?;
-        log.next += 1;
-        if log.next - log.first > MAX_EVENTS_OF_A_GROUP {
-            if let Some(oldest) = self.find::<Event>(&id_of(group, log.first))? {
-                batch.remove(&oldest);
+        for what in all {
+            batch.create(&Event { group, number: log.next, at, what: what.clone() })?;
+            log.next += 1;
+            if log.next - log.first > MAX_EVENTS_OF_A_GROUP {
+                if let Some(oldest) = self.find::<Event>(&id_of(group, log.first))? {
+                    batch.remove(&oldest);
+                }
+                log.first += 1;
             }
-            log.first += 1;
         }
         batch.set(old.as_ref(), &log)
     }

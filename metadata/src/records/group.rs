@@ -64,17 +64,25 @@ impl Metadata {
     /// `Invalid` if the name is taken.
     pub fn create_group(&self, name: Name, now: UnixMillis, entropy: &mut dyn Entropy) -> Result<Group> {
         let group = Group { id: GroupId::new(now, entropy), name, created_at: now };
+        self.add_group(&group)?;
+        Ok(group)
+    }
+
+    /// Adds a group whose id was just drawn.
+    ///
+    /// # Errors
+    /// As [`Self::create_group`].
+    pub fn add_group(&self, group: &Group) -> Result<()> {
         let name = GroupName { name: group.name.clone(), group: group.id };
         self.repeat(Collection::GroupName, &name.id(), || {
             if self.find::<GroupName>(&name.id())?.is_some() {
                 return Err(taken(&group.name));
             }
             let mut batch = Batch::new();
-            batch.create(&group)?;
+            batch.create(group)?;
             batch.create(&name)?;
-            self.commit(&batch)
-        })?;
-        Ok(group)
+            self.commit(&batch).map(drop)
+        })
     }
 
     /// Gives a group another name.

@@ -3,14 +3,16 @@
 //! One record for each kind and subject, so nothing is ever in work twice. Its epoch goes up with each claim and
 //! never comes back, also when the job is queued again: whoever holds an older one is told to stop. So a record is
 //! only removed when its subject is gone for good. The changes
-//! themselves are methods on the record, without store or clock; `Metadata` only reads, calls and writes.
+//! themselves are methods on the record, without store or clock; what `Metadata` does of it, which is to read, call and
+//! write, is in `kept`.
+
+mod kept;
 
 use crate::error::{Error, Result};
-use crate::metadata::Metadata;
-use crate::record::{Record, Stored};
+use crate::record::Record;
 use crate::rules::backoff;
 use crate::rules::lease::{Holder, Lease};
-use crate::store::{By, Collection};
+use crate::store::Collection;
 use crate::words::{GroupId, Subject, Text, form};
 use serde::{Deserialize, Serialize};
 use tidemark_base::limits::MAX_COUNTER;
@@ -331,79 +333,6 @@ impl Record for Job {
             return Err(Error::invalid("epoch of a job", "it is out of range"));
         }
         Ok(())
-    }
-}
-
-impl Metadata {
-    /// Sees to it that a job is open: makes it, queues it again, or leaves it as it is.
-    ///
-    /// # Errors
-    /// As [`Metadata::commit`].
-    pub fn queue_job(
-        &self,
-        group: Option<GroupId>,
-        kind: JobKind,
-        subject: &Subject,
-        now: UnixMillis,
-    ) -> Result<()> {
-        let id = Job::id_of(group, kind, subject);
-        self.upsert::<Job>(&id, |old| {
-            let mut job = old.cloned().unwrap_or_else(|| Job::new(group, kind, subject.clone(), now));
-            job.requeue(now);
-            Ok(job)
-        })
-        .map(drop)
-    }
-
-    /// Open jobs, a page at a time in the order of their ids.
-    ///
-    /// # Errors
-    /// As [`Metadata::page`].
-    pub fn open_jobs(&self, after: Option<&str>, limit: usize) -> Result<Vec<Stored<Job>>> {
-        self.page(By::Key(OPEN), after, limit)
-    }
-
-    /// Claims a job, if it can be claimed now and nobody else is faster.
-    ///
-    /// # Errors
-    /// `NotFound`, and as [`Metadata::commit`].
-    pub fn claim_job(&self, id: &str, holder: &Holder, now: UnixMillis) -> Result<Option<Claim>> {
-        self.change::<Job, _>(id, |job| {
-            if job.is_claimable(holder, now) { job.claim(holder, now).map(Some) } else { Ok(None) }
-        })
-    }
-
-    /// See [`Job::heartbeat`].
-    ///
-    /// # Errors
-    /// `Fenced`; `NotFound` if the job was removed.
-    pub fn job_heartbeat(&self, claim: &Claim, now: UnixMillis, progress: &Progress) -> Result<bool> {
-        self.change::<Job, _>(&claim.job, |job| job.heartbeat(claim, now, progress.clone()))
-    }
-
-    /// See [`Job::finish`].
-    ///
-    /// # Errors
-    /// `Fenced`; `NotFound` if the job was removed.
-    pub fn finish_job(
-        &self,
-        claim: &Claim,
-        outcome: &Outcome,
-        now: UnixMillis,
-        entropy: &mut dyn Entropy,
-    ) -> Result<()> {
-        self.change::<Job, _>(&claim.job, |job| job.finish(claim, outcome.clone(), now, entropy))
-    }
-
-    /// See [`Job::cancel`].
-    ///
-    /// # Errors
-    /// `NotFound`.
-    pub fn cancel_job(&self, id: &str, now: UnixMillis) -> Result<()> {
-        self.change::<Job, _>(id, |job| {
-            job.cancel(now);
-            Ok(())
-        })
     }
 }
 

@@ -15,12 +15,15 @@ mod session;
 
 pub use access::{AgentKey, ApiKey, NewApiKey};
 pub use agent::Agent;
-pub use backup::{BackupConfig, Copies, Ordered, PITR_WINDOW_HOURS, Status, SyncSource, TERMINATION_UNDO_MS};
+pub use backup::{
+    BackupConfig, Copies, DeletedSnapshot, Ordered, PITR_WINDOW_HOURS, Status, SyncSource,
+    TERMINATION_UNDO_MS,
+};
 pub use daemon::Daemon;
 pub use event::{Event, EventLog, Happening};
 pub use group::{Group, GroupName};
 pub use job::{Claim, Job, JobKind, JobState, LEASE_MS, Outcome, Progress};
 pub use people::{Invitation, Joining, LoginName, NewUser, Site, User};
-pub use replica_set::{Host, ReplicaSet, Seed, Sight};
+pub use replica_set::{Host, ReplicaSet, Run, Seed, Sight, Standing};
 pub use restore::{RestoreJob, RestoreLink, RestoreState, RestoreTarget};
 pub use session::{Session, csrf_token};

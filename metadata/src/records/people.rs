@@ -1,15 +1,16 @@
 //! People: who they are, how they join, what roles they have.
 //!
 //! The first user owns the site, and with that sign-up is closed: everybody else needs an invitation. There is
-//! always at least one who owns the site.
+//! always at least one who owns the site. Who comes is noted as an event in the batch that lets them in.
 
+use super::Happening;
 use crate::error::{Error, Result};
 use crate::metadata::{Batch, Metadata};
 use crate::record::{Record, Stored};
 use crate::rules::roles::{Role, Roles};
 use crate::secret::{PasswordHash, Purpose, Token, TokenHash};
 use crate::store::Collection;
-use crate::words::{GroupId, Login, UserId, form};
+use crate::words::{Code, GroupId, Login, Text, UserId, form};
 use serde::{Deserialize, Serialize};
 use tidemark_base::limits::MAX_GLOBAL_OWNERS;
 use tidemark_base::{Entropy, UnixMillis};
@@ -183,6 +184,8 @@ impl Metadata {
             let mut batch = Batch::new();
             batch.create(&Site { owners: vec![user.id], created_at: now })?;
             self.add_user(&mut batch, &user)?;
+            let text = format!("the first user signed up, and owns the site: {}", user.login);
+            self.add_event(&mut batch, None, now, &joined(&text)?)?;
             self.commit(&batch)
         })?;
         Ok(user)
@@ -200,6 +203,7 @@ impl Metadata {
             let mut batch = Batch::new();
             batch.depend(&site);
             self.add_user(&mut batch, &user)?;
+            self.add_event(&mut batch, None, now, &joined(&format!("{} signed up", user.login))?)?;
             self.commit(&batch)
         })?;
         Ok(user)
@@ -286,7 +290,7 @@ impl Metadata {
                 *entry = role.max(*entry);
                 roles
             };
-            let joined = match (who, &new) {
+            let who_joined = match (who, &new) {
                 (Joining::Known(user), _) => {
                     let old = self.get::<User>(&user.to_string())?;
                     let joined = User { roles: grant(&old.record.roles), ..old.record.clone() };
@@ -302,8 +306,10 @@ impl Metadata {
                     return Err(Error::Internal { what: "a new user was not made".to_owned() });
                 }
             };
+            let text = format!("{} joined by an invitation", who_joined.login);
+            self.add_event(&mut batch, Some(group), now, &joined(&text)?)?;
             self.commit(&batch)?;
-            Ok(joined)
+            Ok(who_joined)
         })
     }
 
@@ -382,6 +388,11 @@ impl Metadata {
             self.commit(&batch).map(drop)
         })
     }
+}
+
+/// The event that says who has come; part of the batch that lets them in.
+fn joined(text: &str) -> Result<Happening> {
+    Ok(Happening { code: Code::new("USER_JOINED")?, subject: None, actor: None, text: Text::fit(text) })
 }
 
 fn not_empty(owners: Vec<UserId>) -> Result<Vec<UserId>> {

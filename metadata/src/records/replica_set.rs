@@ -12,6 +12,8 @@ use tidemark_base::{OpTime, UnixMillis};
 
 /// How long an agent is the active one of a replica set after it was last heard of.
 const ACTIVE_MS: u64 = 90_000;
+/// So many runs of an agent that gave way are remembered.
+const MOST_FORMER: usize = 8;
 
 /// A member of a replica set.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -85,6 +87,26 @@ pub struct ReplicaSet {
     /// How that agent sees it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sight: Option<Sight>,
+    /// Runs of agents that gave way to a later run of their name. Who still calls as one of them is a second agent of
+    /// that name, not a former life.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former: Vec<Run>,
+}
+
+/// A start of an agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Run(#[serde(with = "form::digits")] pub [u8; 8]);
+
+/// What an agent is for a replica set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It reads it.
+    Active,
+    /// Another does.
+    Standby,
+    /// Another of its name does, which began later: two of one name run at once.
+    Twin,
 }
 
 /// A replica set as its active agent sees it.
@@ -136,6 +158,9 @@ impl Record for ReplicaSet {
             let problem = format!("{} addresses, where 1 to {MAX_SEEDS} are allowed", self.seeds.len());
             return Err(Error::invalid("seeds", problem));
         }
+        if self.former.len() > MOST_FORMER {
+            return Err(Error::invalid("former runs of an agent", format!("at most {MOST_FORMER} are kept")));
+        }
         if self.sight.as_ref().is_some_and(|it| it.problems.len() > MAX_PROBLEMS) {
             return Err(Error::invalid("problems", format!("at most {MAX_PROBLEMS} are kept")));
         }
@@ -165,6 +190,7 @@ impl Metadata {
                 created_at: old.map_or(now, |it| it.created_at),
                 active: old.and_then(|it| it.active.clone()),
                 sight: old.and_then(|it| it.sight.clone()),
+                former: old.map_or_else(Vec::new, |it| it.former.clone()),
             })
         })
     }
@@ -180,8 +206,9 @@ impl Metadata {
         })
     }
 
-    /// Makes an agent the active one of a replica set, or keeps it so. Whether it is: if not, another is, and this
-    /// one stands by.
+    /// Makes an agent the active one of a replica set, or keeps it so; what it is then. A new run of the active agent
+    /// takes over at once, and the run before it never comes back while the new one is heard of: so of two agents
+    /// that run under one name the later one is active, and not both in turn.
     ///
     /// # Errors
     /// `NotFound`.
@@ -191,14 +218,85 @@ impl Metadata {
         set: ReplicaSetId,
         agent: &Holder,
         now: UnixMillis,
-    ) -> Result<bool> {
-        self.change::<ReplicaSet, _>(&ReplicaSet::id_of(group, set), |set| {
-            let mine =
-                set.active.as_ref().is_none_or(|it| it.is_of(agent) || it.is_free_for(agent, now, ACTIVE_MS));
-            if mine {
-                set.active = Some(agent.lease(now, ACTIVE_MS));
+    ) -> Result<Standing> {
+        self.change::<ReplicaSet, _>(&ReplicaSet::id_of(group, set), |set| Ok(set.stand(agent, now)))
+    }
+}
+
+impl ReplicaSet {
+    fn stand(&mut self, agent: &Holder, now: UnixMillis) -> Standing {
+        let run = Run(agent.incarnation);
+        if let Some(lease) = self.active.as_ref().filter(|it| !it.is_of(agent)) {
+            let gave_way = self.former.contains(&run);
+            if !lease.is_over(now, ACTIVE_MS) && (gave_way || !lease.is_free_for(agent, now, ACTIVE_MS)) {
+                let is_twin = gave_way && lease.holder == agent.name;
+                return if is_twin { Standing::Twin } else { Standing::Standby };
             }
-            Ok(mine)
-        })
+            let before = Run(lease.incarnation);
+            if lease.holder == agent.name {
+                self.former.push(before);
+                let surplus = self.former.len().saturating_sub(MOST_FORMER);
+                self.former.drain(..surplus);
+            } else {
+                self.former.clear();
+            }
+            self.former.retain(|it| *it != run);
+        }
+        self.active = Some(agent.lease(now, ACTIVE_MS));
+        Standing::Active
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::words::Subject;
+
+    fn set() -> ReplicaSet {
+        ReplicaSet {
+            group: GroupId::from_bytes([1; 12]),
+            id: ReplicaSetId::from_bytes([2; 12]),
+            name: SetName::new("rs0").unwrap(),
+            seeds: vec![Seed { host: HostName::new("db1").unwrap(), port: 27017 }],
+            created_at: UnixMillis(0),
+            active: None,
+            sight: None,
+            former: Vec::new(),
+        }
+    }
+
+    fn agent(name: &str, run: u8) -> Holder {
+        Holder { name: Subject::new(name).unwrap(), incarnation: [run; 8] }
+    }
+
+    #[test]
+    fn of_two_agents_of_one_name_the_later_one_is_active_and_not_both_in_turn() {
+        let mut set = set();
+        let (first, twin) = (agent("a", 1), agent("a", 2));
+        assert_eq!(set.stand(&first, UnixMillis(0)), Standing::Active);
+        assert_eq!(set.stand(&twin, UnixMillis(10)), Standing::Active, "as if the first had ended");
+        for now in (20..10 * ACTIVE_MS).step_by(30_000) {
+            assert_eq!(set.stand(&first, UnixMillis(now)), Standing::Twin);
+            assert_eq!(set.stand(&twin, UnixMillis(now + 10)), Standing::Active);
+        }
+        assert_eq!(set.stand(&agent("b", 3), UnixMillis(10 * ACTIVE_MS)), Standing::Standby);
+        // The later one ends: the first takes over when the lease is over, as any would.
+        let over = UnixMillis(12 * ACTIVE_MS);
+        assert_eq!(set.stand(&first, over), Standing::Active);
+        assert_eq!(set.stand(&twin, UnixMillis(over.0 + 10)), Standing::Twin);
+        assert_eq!(set.stand(&agent("a", 4), UnixMillis(over.0 + 20)), Standing::Active, "a new life");
+        assert_eq!(set.stand(&first, UnixMillis(over.0 + 30)), Standing::Twin);
+    }
+
+    #[test]
+    fn the_memory_of_former_runs_is_bounded() {
+        let mut set = set();
+        for run in 0..100 {
+            assert_eq!(set.stand(&agent("a", run), UnixMillis(run.into())), Standing::Active);
+            set.check().unwrap();
+        }
+        assert_eq!(set.former.len(), MOST_FORMER);
+        assert_eq!(set.stand(&agent("b", 1), UnixMillis(2 * ACTIVE_MS)), Standing::Active);
+        assert_eq!(set.former, []);
     }
 }

@@ -45,6 +45,9 @@ pub enum RestoreState {
     Ready {
         /// The length of the archive in bytes, unpacked.
         bytes: u64,
+        /// How many operations did not fit, so that the state may not be one that the source had.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        divergences: u64,
     },
     /// It cannot be prepared.
     Failed {
@@ -53,6 +56,11 @@ pub enum RestoreState {
     },
     /// Nobody wants it any more.
     Cancelled,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// A restore.

@@ -112,7 +112,8 @@ impl ClockWatch {
         self.source = Some((i128::from(source.0) - ms(monotonic), monotonic));
     }
 
-    /// Whether the clock went steadily: enough for what a person has ordered, as the end of a termination's day.
+    /// Whether the clock went steadily, as far as it was watched. With the proof that an order was known for a day
+    /// ([`super::second_thoughts`]), and so was watched for that day, enough for what a person has ordered.
     ///
     /// # Errors
     /// How far it jumped.

@@ -49,9 +49,13 @@ impl Lease {
     /// of `ms` milliseconds can.
     #[must_use]
     pub fn is_free_for(&self, holder: &Holder, now: UnixMillis, ms: u64) -> bool {
-        now >= self.until
-            || self.until.0 > now.0.saturating_add(ms)
-            || (self.holder == holder.name && self.incarnation != holder.incarnation)
+        self.is_over(now, ms) || (self.holder == holder.name && self.incarnation != holder.incarnation)
+    }
+
+    /// Whether anybody may take it: it is over, or it ends later than a lease of `ms` milliseconds can.
+    #[must_use]
+    pub fn is_over(&self, now: UnixMillis, ms: u64) -> bool {
+        now >= self.until || self.until.0 > now.0.saturating_add(ms)
     }
 }
 

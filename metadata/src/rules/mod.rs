@@ -6,3 +6,4 @@ pub mod lease;
 pub mod retention;
 pub mod roles;
 pub mod schedule;
+pub mod second_thoughts;

@@ -1,10 +1,18 @@
 //! Which snapshots may go.
 //!
-//! A snapshot is kept while any tier holds it: *base* holds every one for some days; *daily*, *weekly* and *monthly*
-//! hold the first one of each day, week (from Monday) and month of the schedule's zone, for longer. "First" is
-//! judged among all there are, so what a tier holds never changes as time goes on and new ones come. The newest
-//! restorable snapshot never goes, whatever its age, nor does one from the future. Another zone has other days, so
-//! after a change of zone two that stood for two days may stand for one, and the later goes.
+//! Asked by the daemon, which lets them go, and by the page, which says until when they stay: of the same facts, so that
+//! both mean the same. A snapshot is kept while any tier holds it: *base* holds every one for some days; *daily*,
+//! *weekly* and *monthly* hold one of each day, week (from Monday) and month of the schedule's zone, for longer: of the
+//! best of that time the first. What the source had is asked for before order, so one that differs from the source, or
+//! of which less is known, stands for a day only where there is no better; a branch that the source left stands for
+//! none. Another zone has other days, so after a change of zone two that stood for two days may stand for one, and the
+//! later goes.
+//!
+//! Beyond the tiers these stay, whatever their age: the newest of the best there are, the newest that is no dead branch,
+//! and the newest from before the window in which any second can be restored, since that begins at it. One whose deletion
+//! was ordered counts for nothing of this.
+//!
+//! Not here: whether the clock may be trusted ([`super::clock_watch`]), and deleting.
 
 use crate::error::{Error, Result};
 use crate::words::Zone;
@@ -14,6 +22,10 @@ use jiff::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use tidemark_base::UnixMillis;
+
+const SECOND_MS: u64 = 1000;
+const HOUR_MS: u64 = 3_600_000;
+const DAY_MS: u64 = 24 * HOUR_MS;
 
 /// How long each tier holds what it holds; 0 switches a tier off.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +68,43 @@ impl Retention {
     }
 }
 
+/// What keeps the snapshots of a backup.
+#[derive(Clone, Copy, Debug)]
+pub struct Policy<'a> {
+    /// How long tiers hold.
+    pub retention: &'a Retention,
+    /// Whose days they are.
+    pub zone: &'a Zone,
+    /// How far back any second can be restored, in hours.
+    pub window_hours: u16,
+}
+
+/// How much is to be expected of a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Worth {
+    /// A state that the source left.
+    Dead,
+    /// Something did not fit.
+    Diverged,
+    /// Nothing is known against it.
+    Stored,
+    /// All of it was read.
+    Proven,
+}
+
+impl Worth {
+    /// That of a snapshot, by what its ref says.
+    #[must_use]
+    pub const fn of(is_dead_branch: bool, divergences: u64, is_proven: bool) -> Self {
+        match (is_dead_branch, divergences, is_proven) {
+            (true, ..) => Self::Dead,
+            (_, 1.., _) => Self::Diverged,
+            (.., true) => Self::Proven,
+            (.., false) => Self::Stored,
+        }
+    }
+}
+
 /// What has to be known of a snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SnapshotFacts {
@@ -63,42 +112,94 @@ pub struct SnapshotFacts {
     pub name: String,
     /// The wall second of its optime, in milliseconds.
     pub taken: UnixMillis,
-    /// Whether it can be restored: nothing wrong was found, and it lies on the living branch.
-    pub restorable: bool,
-    /// Whether somebody or something holds it: a restore that is running, a person.
+    /// What is to be expected of it.
+    pub worth: Worth,
+    /// Until when nothing changed, where that was noted: it is as good as one taken then.
+    pub stood_until: Option<UnixMillis>,
+    /// Whether somebody needs it just now: a restore of it is being prepared.
     pub held: bool,
+    /// When its deletion was ordered.
+    pub deleted: Option<UnixMillis>,
 }
 
-/// The names of the snapshots that may go, oldest first.
-///
-/// Whether the clock may be trusted is asked first: see [`super::clock_watch`].
+/// The names of the snapshots that no rule keeps, oldest first. Those whose deletion was ordered are not among them: they
+/// go by that.
 ///
 /// # Errors
 /// `Invalid` if the rules are, or this program does not know the zone.
-pub fn expired(
-    snapshots: &[SnapshotFacts],
-    retention: &Retention,
-    zone: &Zone,
-    now: UnixMillis,
-) -> Result<Vec<String>> {
-    retention.check()?;
-    let rules = zone.rules()?;
-    let mut ordered: Vec<&SnapshotFacts> = snapshots.iter().collect();
-    ordered.sort_by(|a, b| (a.taken, &a.name).cmp(&(b.taken, &b.name)));
-    let last_good = ordered.iter().rev().find(|it| it.restorable).map(|it| it.name.as_str());
-    let firsts = firsts(&ordered, &rules)?;
-    let limits = limits(retention, &rules, now)?;
+pub fn expired(snapshots: &[SnapshotFacts], policy: Policy<'_>, now: UnixMillis) -> Result<Vec<String>> {
+    policy.retention.check()?;
+    let rules = policy.zone.rules()?;
+    let ordered = ordered(snapshots);
+    let (firsts, lasts) = (firsts(&ordered, &rules)?, lasts(&ordered));
+    let opens_window = opens_window(&ordered, policy, now);
+    let limits = limits(policy.retention, &rules, now)?;
+    let base_ms = u64::from(policy.retention.base_days) * DAY_MS;
     let kept = |it: &SnapshotFacts| {
+        let name = it.name.as_str();
+        let stands = it.stood_until.is_some_and(|until| until.0.saturating_add(base_ms) >= now.0);
         it.held
+            || stands
             || it.taken >= now
-            || last_good == Some(it.name.as_str())
+            || lasts.contains(name)
+            || opens_window == Some(name)
             || limits.iter().any(|(tier, from)| {
                 from.is_some_and(|from| it.taken >= from)
-                    && (*tier == Tier::Base
-                        || firsts.get(tier).is_some_and(|all| all.contains(it.name.as_str())))
+                    && (*tier == Tier::Base || firsts.get(tier).is_some_and(|all| all.contains(name)))
             })
     };
     Ok(ordered.into_iter().filter(|it| !kept(it)).map(|it| it.name.clone()).collect())
+}
+
+/// Whether another one is left that is no worse, so that this one may be deleted.
+#[must_use]
+pub fn may_be_deleted(snapshots: &[SnapshotFacts], name: &str) -> bool {
+    let Some(worth) = snapshots.iter().find(|it| it.name == name).map(|it| it.worth) else { return false };
+    snapshots.iter().any(|it| it.name != name && it.deleted.is_none() && it.worth >= worth)
+}
+
+/// Until when each snapshot is kept as things are, none for those that stay in any case: for people, since the length of
+/// months makes it a day or two unsharp. Nothing is said of those whose deletion was ordered.
+///
+/// # Errors
+/// As [`expired`].
+pub fn held_until(
+    snapshots: &[SnapshotFacts],
+    policy: Policy<'_>,
+) -> Result<BTreeMap<String, Option<UnixMillis>>> {
+    let retention = policy.retention;
+    retention.check()?;
+    let rules = policy.zone.rules()?;
+    let ordered = ordered(snapshots);
+    let (firsts, lasts) = (firsts(&ordered, &rules)?, lasts(&ordered));
+    let spans = [
+        (Tier::Base, Span::new().days(i64::from(retention.base_days))),
+        (Tier::Daily, Span::new().days(i64::from(retention.daily_days))),
+        (Tier::Weekly, Span::new().weeks(i64::from(retention.weekly_weeks))),
+        (Tier::Monthly, Span::new().months(i64::from(retention.monthly_months))),
+    ];
+    let base_ms = u64::from(retention.base_days) * DAY_MS;
+    let mut held = BTreeMap::new();
+    for (place, snapshot) in ordered.iter().enumerate() {
+        if lasts.contains(snapshot.name.as_str()) {
+            held.insert(snapshot.name.clone(), None);
+            continue;
+        }
+        let taken = stamp(snapshot.taken)?.to_zoned(rules.clone());
+        let is_held = |tier: &Tier| {
+            *tier == Tier::Base || firsts.get(tier).is_some_and(|all| all.contains(snapshot.name.as_str()))
+        };
+        let ends = spans.iter().filter(|(tier, _)| is_held(tier));
+        let ends = ends.filter_map(|(_, span)| taken.checked_add(*span).ok());
+        let ends = ends.filter_map(|end| u64::try_from(end.timestamp().as_millisecond()).ok());
+        let stood = snapshot.stood_until.map(|it| it.0.saturating_add(base_ms));
+        // The window begins at it until the next one lies before the window, too.
+        let later = ordered.iter().skip(place + 1).find(|it| it.worth > Worth::Dead);
+        let later = later.filter(|_| snapshot.worth > Worth::Dead);
+        let window = later.map(|it| it.taken.0.saturating_add(SECOND_MS + window_ms(policy)));
+        held.insert(snapshot.name.clone(), ends.chain(stood).chain(window).max().map(UnixMillis));
+    }
+    Ok(held)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -109,39 +210,32 @@ enum Tier {
     Monthly,
 }
 
-/// Until when each snapshot is held as things are: for people, since the length of months makes it a day or two unsharp,
-/// and the newest restorable one stays in any case.
-///
-/// # Errors
-/// As [`expired`].
-pub fn held_until(
-    snapshots: &[SnapshotFacts],
-    retention: &Retention,
-    zone: &Zone,
-) -> Result<BTreeMap<String, UnixMillis>> {
-    retention.check()?;
-    let rules = zone.rules()?;
-    let mut ordered: Vec<&SnapshotFacts> = snapshots.iter().collect();
+/// Those that count, oldest first.
+fn ordered(snapshots: &[SnapshotFacts]) -> Vec<&SnapshotFacts> {
+    let mut ordered: Vec<&SnapshotFacts> = snapshots.iter().filter(|it| it.deleted.is_none()).collect();
     ordered.sort_by(|a, b| (a.taken, &a.name).cmp(&(b.taken, &b.name)));
-    let firsts = firsts(&ordered, &rules)?;
-    let spans = [
-        (Tier::Base, Span::new().days(i64::from(retention.base_days))),
-        (Tier::Daily, Span::new().days(i64::from(retention.daily_days))),
-        (Tier::Weekly, Span::new().weeks(i64::from(retention.weekly_weeks))),
-        (Tier::Monthly, Span::new().months(i64::from(retention.monthly_months))),
-    ];
-    let mut held = BTreeMap::new();
-    for snapshot in ordered {
-        let taken = stamp(snapshot.taken)?.to_zoned(rules.clone());
-        let is_held = |tier: &Tier| {
-            *tier == Tier::Base || firsts.get(tier).is_some_and(|all| all.contains(snapshot.name.as_str()))
-        };
-        let ends = spans.iter().filter(|(tier, _)| is_held(tier));
-        let ends = ends.filter_map(|(_, span)| taken.checked_add(*span).ok());
-        let ends = ends.filter_map(|end| u64::try_from(end.timestamp().as_millisecond()).ok());
-        held.insert(snapshot.name.clone(), UnixMillis(ends.max().unwrap_or(u64::MAX)));
-    }
-    Ok(held)
+    ordered
+}
+
+/// Those that stay whatever their age: the newest of the best there are, and the newest that is no dead branch.
+fn lasts<'a>(ordered: &[&'a SnapshotFacts]) -> BTreeSet<&'a str> {
+    let best = ordered.iter().map(|it| it.worth).max();
+    let newest = |is_so: &dyn Fn(Worth) -> bool| ordered.iter().rev().find(|it| is_so(it.worth)).copied();
+    let found = [newest(&|it| Some(it) == best), newest(&|it| it > Worth::Dead)];
+    found.into_iter().flatten().map(|it| it.name.as_str()).collect()
+}
+
+/// The one that the window begins at: every second of it can be restored from this or a later one.
+fn opens_window<'a>(ordered: &[&'a SnapshotFacts], policy: Policy<'_>, now: UnixMillis) -> Option<&'a str> {
+    let start = now.0.saturating_sub(window_ms(policy));
+    // All of its second lies before the window: what is known of it is the second alone.
+    let before =
+        |it: &&SnapshotFacts| it.worth > Worth::Dead && it.taken.0.saturating_add(SECOND_MS) <= start;
+    ordered.iter().rev().copied().find(before).map(|it| it.name.as_str())
+}
+
+const fn window_ms(policy: Policy<'_>) -> u64 {
+    policy.window_hours as u64 * HOUR_MS
 }
 
 /// The moment from which each tier holds; none for a tier that is off.
@@ -150,7 +244,6 @@ fn limits(
     rules: &TimeZone,
     now: UnixMillis,
 ) -> Result<[(Tier, Option<UnixMillis>); 4]> {
-    const DAY_MS: u64 = 24 * 3_600_000;
     let back = |days: u64| (days > 0).then(|| UnixMillis(now.0.saturating_sub(days * DAY_MS)));
     let months = i64::from(retention.monthly_months);
     let monthly = if months > 0 {
@@ -169,20 +262,24 @@ fn limits(
     ])
 }
 
-/// For each tier the names of the snapshots that come first in their day, week or month. A snapshot that cannot be
-/// restored is never the first: the next one stands for that time.
+/// For each tier the names of the snapshots that stand for their day, week or month: of the best of it the first. A dead
+/// branch stands for none.
 fn firsts<'a>(ordered: &[&'a SnapshotFacts], rules: &TimeZone) -> Result<BTreeMap<Tier, BTreeSet<&'a str>>> {
-    let mut seen: BTreeSet<(Tier, Date)> = BTreeSet::new();
-    let mut firsts: BTreeMap<Tier, BTreeSet<&str>> = BTreeMap::new();
-    for snapshot in ordered.iter().filter(|it| it.restorable) {
+    let mut best: BTreeMap<(Tier, Date), &SnapshotFacts> = BTreeMap::new();
+    for snapshot in ordered.iter().filter(|it| it.worth > Worth::Dead) {
         let day = stamp(snapshot.taken)?.to_zoned(rules.clone()).date();
         let since_monday = day.weekday().since(Weekday::Monday);
         let monday = day.saturating_sub(Span::new().days(since_monday));
         for period in [(Tier::Daily, day), (Tier::Weekly, monday), (Tier::Monthly, day.first_of_month())] {
-            if seen.insert(period) {
-                firsts.entry(period.0).or_default().insert(&snapshot.name);
+            let stands = best.entry(period).or_insert(snapshot);
+            if snapshot.worth > stands.worth {
+                *stands = snapshot;
             }
         }
+    }
+    let mut firsts: BTreeMap<Tier, BTreeSet<&str>> = BTreeMap::new();
+    for ((tier, _), snapshot) in best {
+        firsts.entry(tier).or_default().insert(&snapshot.name);
     }
     Ok(firsts)
 }

@@ -7,12 +7,12 @@ use tidemark_metadata::rules::retention::Retention;
 use tidemark_metadata::rules::roles::{Role, Roles};
 use tidemark_metadata::rules::schedule::Schedule;
 use tidemark_metadata::{
-    Agent, AgentKey, ApiKey, BackupConfig, Batch, Code, Collection, Copies, Daemon, DaemonName, Event,
-    EventLog, Group, GroupId, GroupName, Happening, Host, HostName, Invitation, Job, JobKind, JobState,
-    Login, LoginName, MemoryStore, Metadata, Name, Namespace, PasswordHash, Progress, Purpose, Record,
-    ReplicaSet, ReplicaSetId, RestoreJob, RestoreJobId, RestoreLink, RestoreState, RestoreTarget, Sealed,
-    SealingKey, Secret, Seed, Session, SetName, Sight, Site, SnapshotName, Status, Subject, SyncSource, Text,
-    Token, TokenHash, User, UserId, Zone,
+    Agent, AgentKey, ApiKey, BackupConfig, Batch, Code, Collection, Copies, Daemon, DaemonName,
+    DeletedSnapshot, Event, EventLog, Group, GroupId, GroupName, Happening, Host, HostName, Invitation, Job,
+    JobKind, JobState, Login, LoginName, MemoryStore, Metadata, Name, Namespace, PasswordHash, Progress,
+    Purpose, Record, ReplicaSet, ReplicaSetId, RestoreJob, RestoreJobId, RestoreLink, RestoreState,
+    RestoreTarget, Run, Sealed, SealingKey, Secret, Seed, Session, SetName, Sight, Site, SnapshotName,
+    Status, Subject, SyncSource, Text, Token, TokenHash, User, UserId, Zone,
 };
 
 const AT: UnixMillis = UnixMillis(1_795_341_091_408);
@@ -170,6 +170,7 @@ fn of_backups() -> Vec<Sample> {
         created_at: AT,
         active: Some(lease()),
         sight: None,
+        former: Vec::new(),
     };
     let host = Host {
         group: GROUP,
@@ -202,7 +203,20 @@ fn of_backups() -> Vec<Sample> {
                 oldest: None,
                 problems: vec![Text::fit("the majority point stands")],
             }),
+            ..set.clone()
+        }),
+        Sample::new(ReplicaSet {
+            id: ReplicaSetId::from_bytes([0xc5; 12]),
+            former: vec![Run([6; 8]), Run([5; 8])],
             ..set
+        }),
+        Sample::new(BackupConfig {
+            replica_set: ReplicaSetId::from_bytes([0xc6; 12]),
+            deleted_snapshots: vec![DeletedSnapshot {
+                name: SnapshotName::new("0000000000000007").unwrap(),
+                at: AT,
+            }],
+            ..config.clone()
         }),
         Sample::new(BackupConfig {
             replica_set: ReplicaSetId::from_bytes([0xc5; 12]),
@@ -291,7 +305,8 @@ fn of_restores() -> Vec<Sample> {
     };
     vec![
         Sample::new(job.clone()),
-        Sample::new(other(1, RestoreState::Ready { bytes: 9 })),
+        Sample::new(other(1, RestoreState::Ready { bytes: 9, divergences: 0 })),
+        Sample::new(other(4, RestoreState::Ready { bytes: 9, divergences: 3 })),
         Sample::new(other(2, RestoreState::Failed { error: Text::fit("no such snapshot") })),
         Sample::new(other(3, RestoreState::Cancelled)),
         Sample::new(link),

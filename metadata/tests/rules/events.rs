@@ -108,3 +108,50 @@ fn the_oldest_go_when_there_are_too_many() {
     assert_eq!(count, most);
     assert_eq!(texts(&metadata.events(None, Some(7), 10).unwrap()), [6, 5]);
 }
+
+#[test]
+fn what_is_told_with_a_deed_is_there_with_it_or_not_at_all() {
+    each(|bench| {
+        let group = bench.group("g");
+        let scope = Some(group.id);
+        let told = |n| bench.metadata.telling(scope, later(n), happening(n));
+        let rename = |name: &str, n| told(n).rename_group(group.id, Name::new(name).unwrap());
+        bench.group("taken");
+        rename("other", 1).unwrap();
+        assert!(rename("taken", 2).is_err());
+        let unchanged = told(3).change::<Group, _>(&group.id.to_string(), |_| Ok(()));
+        unchanged.unwrap();
+        assert_eq!(
+            texts(&bench.metadata.events(scope, None, 10).unwrap()),
+            [1],
+            "what failed or changed nothing"
+        );
+    });
+}
+
+#[test]
+fn deeds_that_are_told_at_once_each_happen_once() {
+    let metadata = Metadata::new(std::sync::Arc::new(MemoryStore::new()));
+    let mut entropy = tidemark_base::SeededEntropy::new(1);
+    let group = metadata.create_group(Name::new("g").unwrap(), NOW, &mut entropy).unwrap().id;
+    let workers: Vec<_> = (0..4)
+        .map(|worker| {
+            let metadata = metadata.clone();
+            let work = move || {
+                let mut entropy = tidemark_base::SeededEntropy::new(worker + 10);
+                for n in 0..20 {
+                    let told = metadata.telling(Some(group), NOW, happening(worker * 100 + n));
+                    let name = Name::new(format!("{worker}-{n}")).unwrap();
+                    told.create_group(name, NOW, &mut entropy).unwrap();
+                }
+            };
+            threads::spawn("worker", work).unwrap()
+        })
+        .collect();
+    workers.into_iter().for_each(|it| it.join().unwrap());
+    let mut seen = texts(&metadata.events(Some(group), None, 1000).unwrap());
+    seen.sort_unstable();
+    let all: Vec<u64> = (0..4).flat_map(|worker| (0..20).map(move |n| worker * 100 + n)).collect();
+    assert_eq!(seen, all);
+    assert_eq!(metadata.all::<Group>(By::IdPrefix("")).unwrap().len(), 81);
+}

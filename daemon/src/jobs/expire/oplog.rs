@@ -1,15 +1,22 @@
 //! Which oplog is still needed: to follow, and to restore any second of the window.
 //!
-//! A slice may go only if it ends at or before both where the head's root goes on from and where the newest kept root at
-//! or before the start of the window does. Without such a root nothing goes: the window is as long as it has to be.
+//! A second is restored from the nearest root at or before it, and the slices from there on. So what the window needs
+//! begins with the newest snapshot at or before its start: from where that one goes on, every slice is needed, and none
+//! before it. That snapshot stays as long as it opens the window (`metadata`'s retention sees to that), and so snapshots
+//! alone keep oplog, if they stay: not the branches that the source left, and not those whose deletion was ordered. The
+//! head's own root keeps none: it moves on with the next flush, and what could be restored from it alone would be lost.
+//! It is a bound only: what comes after it was not taken in yet, and never goes.
+//!
+//! Without a snapshot that old nothing goes: the window is as long as it has to be.
 
 use crate::error::Result;
 use crate::place::Place;
 use crate::work::Work;
 use tidemark_base::{ErrorKind, Timestamp, UnixMillis};
+use tidemark_head::HeadError;
 use tidemark_head::head::{look_up, stands_on_line};
 use tidemark_head::root::Root;
-use tidemark_head::{HeadError, snapshot};
+use tidemark_head::snapshot::{self, Snapshot};
 use tidemark_metadata::BackupConfig;
 
 const HOUR_MS: u64 = 3_600_000;
@@ -37,9 +44,10 @@ pub(super) fn expire(work: &Work, place: &Place, backup: &BackupConfig) -> Resul
         Err(HeadError::NoHead { .. }) => return Ok(()),
         found => Kept::of(&Root::read(store, found?.root)?),
     };
-    let mut kept = vec![head];
-    for (id, snapshot) in snapshot::list(store, &place.name)?.into_iter().filter(|(_, it)| !it.is_dead_branch)
-    {
+    let stays =
+        |id: u64, it: &Snapshot| !it.is_dead_branch && backup.deletion_of(&format!("{id:016x}")).is_none();
+    let mut kept = Vec::new();
+    for (id, snapshot) in snapshot::list(store, &place.name)?.into_iter().filter(|(id, it)| stays(*id, it)) {
         match Root::read(store, snapshot.root) {
             Ok(root) => kept.push(Kept::of(&root)),
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -67,7 +75,7 @@ fn window_start(now: UnixMillis, backup: &BackupConfig) -> Timestamp {
     Timestamp { secs: u32::try_from(start).unwrap_or(u32::MAX), ordinal: 0 }
 }
 
-/// Up to where slices may go; none if none may.
+/// Up to where slices may go, by where the head stands and what is kept; none if none may.
 fn border(head: Kept, kept: &[Kept], window_start: Timestamp) -> Option<Timestamp> {
     let newest = kept.iter().filter(|it| it.at <= window_start).max_by_key(|it| it.at)?;
     Some(newest.goes_on_from.min(head.goes_on_from))
@@ -83,14 +91,23 @@ mod tests {
     }
 
     #[test]
-    fn what_the_window_the_head_or_its_newest_root_needs_stays() {
+    fn what_the_window_or_the_head_needs_stays() {
         let secs = |border: Option<Timestamp>| border.map(|it| it.secs);
         let at = |secs| Timestamp { secs, ordinal: 0 };
         let head = kept(100);
-        assert_eq!(secs(border(head, &[head, kept(40), kept(60)], at(70))), Some(59));
-        assert_eq!(secs(border(head, &[head, kept(40), kept(60)], at(59))), Some(39));
-        assert_eq!(secs(border(head, &[head, kept(40)], at(30))), None, "nothing is older than the window");
-        assert_eq!(secs(border(head, &[head], at(200))), Some(99), "the head lags, and is the newest root");
-        assert_eq!(secs(border(kept(50), &[kept(50), kept(60)], at(70))), Some(49), "the head went back");
+        assert_eq!(secs(border(head, &[kept(40), kept(60)], at(70))), Some(59));
+        assert_eq!(secs(border(head, &[kept(40), kept(60)], at(60))), Some(59));
+        assert_eq!(secs(border(head, &[kept(40), kept(60)], at(59))), Some(39));
+        assert_eq!(secs(border(head, &[kept(40)], at(30))), None, "nothing is older than the window");
+        assert_eq!(secs(border(kept(50), &[kept(60)], at(70))), Some(49), "the head went back");
+    }
+
+    #[test]
+    fn a_head_that_lags_keeps_no_oplog_in_the_place_of_a_snapshot() {
+        // The head moves on to 300 with its next flush; then 250 is restored from 40, or not at all.
+        let at = |secs| Timestamp { secs, ordinal: 0 };
+        let head = kept(100);
+        assert_eq!(border(head, &[kept(40)], at(200)).map(|it| it.secs), Some(39));
+        assert_eq!(border(head, &[], at(200)), None);
     }
 }
