@@ -2,8 +2,9 @@
 
 #![warn(clippy::indexing_slicing)]
 
-use super::element::{Doc, Elements, value_len};
+use super::element::{Doc, Elements};
 use super::kind;
+use super::value::value_len;
 use crate::codec::{CodecError, CodecProblem, Reader};
 use crate::limits::MAX_BSON_DEPTH;
 

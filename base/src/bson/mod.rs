@@ -8,6 +8,7 @@
 mod check;
 mod element;
 pub mod kind;
+mod value;
 mod write;
 
 pub use check::{Checker, check, check_value};

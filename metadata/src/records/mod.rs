@@ -7,6 +7,7 @@ mod check;
 mod daemon;
 mod event;
 mod group;
+mod invitation;
 mod job;
 mod people;
 mod replica_set;
@@ -22,8 +23,9 @@ pub use backup::{
 pub use daemon::Daemon;
 pub use event::{Event, EventLog, Happening};
 pub use group::{Group, GroupName};
+pub use invitation::{Invitation, Joining};
 pub use job::{Claim, Job, JobKind, JobState, LEASE_MS, Outcome, Progress};
-pub use people::{Invitation, Joining, LoginName, NewUser, Site, User};
+pub use people::{LoginName, NewUser, Site, User};
 pub use replica_set::{Host, ReplicaSet, Run, Seed, Sight, Standing};
 pub use restore::{RestoreJob, RestoreLink, RestoreState, RestoreTarget};
 pub use session::{Session, csrf_token};

@@ -1,4 +1,4 @@
-//! People: who they are, how they join, what roles they have.
+//! People: who they are, how they sign up, what roles they have.
 //!
 //! The first user owns the site, and with that sign-up is closed: everybody else needs an invitation. There is
 //! always at least one who owns the site. Who comes is noted as an event in the batch that lets them in.
@@ -8,15 +8,12 @@ use crate::error::{Error, Result};
 use crate::metadata::{Batch, Metadata};
 use crate::record::{Record, Stored};
 use crate::rules::roles::{Role, Roles};
-use crate::secret::{PasswordHash, Purpose, Token, TokenHash};
+use crate::secret::PasswordHash;
 use crate::store::Collection;
 use crate::words::{Code, GroupId, Login, Text, UserId, form};
 use serde::{Deserialize, Serialize};
 use tidemark_base::limits::MAX_GLOBAL_OWNERS;
 use tidemark_base::{Entropy, UnixMillis};
-
-/// How long an invitation is good for.
-const INVITATION_MS: u64 = 7 * 24 * 3_600_000;
 
 /// The installation: made together with its first user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,36 +98,6 @@ impl Record for LoginName {
     }
 }
 
-/// An invitation: found by the hash of its token, good once.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Invitation {
-    /// The hash of its token.
-    pub token: TokenHash,
-    /// Where to.
-    pub group: GroupId,
-    /// As what.
-    pub role: Role,
-    /// Who invited.
-    pub invited_by: UserId,
-    /// Until when it is good.
-    #[serde(with = "form::millis")]
-    pub expires_at: UnixMillis,
-}
-
-impl Record for Invitation {
-    const COLLECTION: Collection = Collection::Invitation;
-    const NAME: &'static str = "invitation";
-
-    fn id(&self) -> String {
-        self.token.as_id()
-    }
-
-    fn key(&self) -> Option<String> {
-        Some(self.group.to_string())
-    }
-}
-
 /// What is needed for a new user.
 #[derive(Clone, Debug)]
 pub struct NewUser {
@@ -141,7 +108,7 @@ pub struct NewUser {
 }
 
 impl NewUser {
-    fn user(&self, roles: Roles, now: UnixMillis, entropy: &mut dyn Entropy) -> User {
+    pub(super) fn user(&self, roles: Roles, now: UnixMillis, entropy: &mut dyn Entropy) -> User {
         User {
             id: UserId::new(now, entropy),
             login: self.login.clone(),
@@ -151,15 +118,6 @@ impl NewUser {
             created_at: now,
         }
     }
-}
-
-/// Who accepts an invitation.
-#[derive(Clone, Debug)]
-pub enum Joining {
-    /// Somebody new.
-    New(NewUser),
-    /// Somebody who is logged in.
-    Known(UserId),
 }
 
 impl Metadata {
@@ -209,7 +167,7 @@ impl Metadata {
         Ok(user)
     }
 
-    fn add_user(&self, batch: &mut Batch, user: &User) -> Result<()> {
+    pub(super) fn add_user(&self, batch: &mut Batch, user: &User) -> Result<()> {
         let name = LoginName { login: user.login.clone(), user: user.id };
         if self.find::<LoginName>(&name.id())?.is_some() {
             return Err(Error::refused(format!("the user name '{}' is taken", user.login), "take another"));
@@ -228,89 +186,6 @@ impl Metadata {
         let user = self.find::<User>(&name.record.user.to_string())?;
         // Removed in between: nobody.
         Ok(user.filter(|it| it.record.login.folded() == login.folded()))
-    }
-
-    /// Invites somebody to a group. The token is in the answer and nowhere else.
-    ///
-    /// # Errors
-    /// `NotFound` if there is no such group.
-    pub fn invite(
-        &self,
-        group: GroupId,
-        role: Role,
-        invited_by: UserId,
-        now: UnixMillis,
-        entropy: &mut dyn Entropy,
-    ) -> Result<Token> {
-        let token = Token::generate(Purpose::Invitation, entropy);
-        let expires_at = UnixMillis(now.0.saturating_add(INVITATION_MS));
-        let invitation = Invitation { token: token.hash(), group, role, invited_by, expires_at };
-        self.repeat(Collection::Group, &group.to_string(), || {
-            let group = self.get::<super::Group>(&group.to_string())?;
-            let mut batch = Batch::new();
-            batch.depend(&group);
-            batch.create(&invitation)?;
-            self.commit(&batch)
-        })?;
-        Ok(token)
-    }
-
-    /// Accepts an invitation; it is then used up. Who has a greater role already keeps it.
-    ///
-    /// # Errors
-    /// `NotFound` if there is no such invitation or it has expired; `Invalid` if the user name is taken.
-    pub fn accept_invitation(
-        &self,
-        shown: &str,
-        who: &Joining,
-        now: UnixMillis,
-        entropy: &mut dyn Entropy,
-    ) -> Result<User> {
-        let gone = || Error::NotFound {
-            what: "invitation",
-            id: None,
-            advice: "it was used, revoked or has expired: ask for a new one",
-        };
-        let id = TokenHash::of(Purpose::Invitation, shown).ok_or_else(gone)?.as_id();
-        let new = match who {
-            Joining::New(new) => Some(new.user(Roles::default(), now, entropy)),
-            Joining::Known(_) => None,
-        };
-        self.repeat(Collection::Invitation, "(hidden)", || {
-            let invitation = self.find::<Invitation>(&id)?.ok_or_else(gone)?;
-            let Invitation { group, role, expires_at, .. } = invitation.record;
-            if now >= expires_at {
-                return Err(gone());
-            }
-            let mut batch = Batch::new();
-            batch.remove(&invitation);
-            let grant = |roles: &Roles| {
-                let mut roles = roles.clone();
-                let entry = roles.groups.entry(group).or_insert(role);
-                *entry = role.max(*entry);
-                roles
-            };
-            let who_joined = match (who, &new) {
-                (Joining::Known(user), _) => {
-                    let old = self.get::<User>(&user.to_string())?;
-                    let joined = User { roles: grant(&old.record.roles), ..old.record.clone() };
-                    batch.replace(&old, &joined)?;
-                    joined
-                }
-                (Joining::New(_), Some(new)) => {
-                    let joined = User { roles: grant(&new.roles), ..new.clone() };
-                    self.add_user(&mut batch, &joined)?;
-                    joined
-                }
-                (Joining::New(_), None) => {
-                    return Err(Error::Internal { what: "a new user was not made".to_owned() });
-                }
-            };
-            let text = format!("{} joined by an invitation", who_joined.login);
-            self.add_event(&mut batch, Some(group), now, &joined(&text)?)?;
-            self.commit(&batch)?;
-            Ok(who_joined)
-        })
     }
 
     /// Sets, or with none takes away, a person's role in a group.
@@ -391,7 +266,7 @@ impl Metadata {
 }
 
 /// The event that says who has come; part of the batch that lets them in.
-fn joined(text: &str) -> Result<Happening> {
+pub(super) fn joined(text: &str) -> Result<Happening> {
     Ok(Happening { code: Code::new("USER_JOINED")?, subject: None, actor: None, text: Text::fit(text) })
 }
 
