@@ -6,7 +6,6 @@ use super::kind;
 use super::value::{first_zero, take_document, value_len};
 use crate::Timestamp;
 use crate::codec::{CodecError, CodecProblem, Reader};
-use crate::limits::MAX_BSON_BYTES;
 
 /// Bytes that are one document by length and terminator; what is inside has not been looked at.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -19,7 +18,7 @@ impl<'a> Doc<'a> {
     /// Opens bytes that must be exactly one document.
     ///
     /// # Errors
-    /// If the length is not that of `bytes`, is over [`MAX_BSON_BYTES`], or the last byte is not zero.
+    /// If the length is not that of `bytes`, is over [`MAX_BSON_BYTES`](crate::limits::MAX_BSON_BYTES), or the last byte is not zero.
     pub fn new(bytes: &'a [u8]) -> Result<Self, CodecError> {
         let mut reader = Reader::new(bytes);
         let document = take_document(&mut reader)?;

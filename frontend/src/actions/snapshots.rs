@@ -2,14 +2,16 @@
 //! the same rules as the daemon's; deleting one is ordered here, carried out by the daemon a day later, and undone until
 //! then.
 
-use super::{Actor, Problem, Result, backups, head_of, telling};
+use super::{Actor, Problem, Result, backups, happening, head_of};
 use crate::site::Parts;
 use tidemark_base::UnixMillis;
 use tidemark_head::head::HeadName;
 use tidemark_head::snapshot::{self, Snapshot};
 use tidemark_metadata::rules::retention::{SnapshotFacts, Worth, held_until, may_be_deleted};
 use tidemark_metadata::rules::roles::Permission;
-use tidemark_metadata::{BackupConfig, GroupId, ReplicaSetId, SnapshotName, Status, TERMINATION_UNDO_MS};
+use tidemark_metadata::{
+    BackupConfig, GroupId, Happening, ReplicaSetId, SnapshotName, Status, TERMINATION_UNDO_MS,
+};
 
 /// A snapshot, and how long it is kept.
 #[derive(Clone, Debug)]
@@ -108,28 +110,28 @@ pub(crate) fn get(
 /// Orders the deletion of one. For a day that can be undone; the last one that is as good stays.
 pub(crate) fn delete(parts: &Parts, actor: &Actor, id: (GroupId, ReplicaSetId), wanted: &str) -> Result<()> {
     actor.require(Permission::ManageRetention, id.0)?;
-    let kept = get(parts, actor, id, wanted)?;
-    let name = SnapshotName::new(kept.name())?;
-    let head = head_of(id.0, id.1)?;
-    let text = format!("snapshot {name} will be deleted in 24 hours; until then that can be undone");
-    let metadata = telling(parts, actor, id.0, "SNAPSHOT_DELETION_ORDERED", Some(&id.1.to_string()), &text)?;
-    let now = parts.clock.now();
-    let mut problem = None;
-    metadata.change::<BackupConfig, _>(&BackupConfig::id_of(id.0, id.1), |config| {
+    let name = SnapshotName::new(get(parts, actor, id, wanted)?.name())?;
+    let (head, now) = (head_of(id.0, id.1)?, parts.clock.now());
+    let mut may_go = Ok(true);
+    change(parts, id, |config| {
         // Judged with the orders that the record has now, so that two at once do not delete the last two.
-        let judged = snapshot::list(&parts.store, &head)
+        may_go = snapshot::list(&parts.store, &head)
             .map_err(Problem::from)
-            .and_then(|snapshots| facts(parts, &head, &snapshots, config));
-        problem = match judged {
-            Ok(facts) if may_be_deleted(&facts, name.as_str()) => None,
-            Ok(_) => Some(Problem::refused(
-                "no other snapshot is as good as this one: it stays until there is one, or the backup is terminated",
-            )),
-            Err(problem) => Some(problem),
-        };
-        if problem.is_none() { config.order_deletion(&name, now) } else { Ok(()) }
+            .and_then(|snapshots| facts(parts, &head, &snapshots, config))
+            .map(|facts| may_be_deleted(&facts, name.as_str()));
+        if !matches!(may_go, Ok(true)) || config.deletion_of(name.as_str()).is_some() {
+            return Ok(None);
+        }
+        config.order_deletion(&name, now)?;
+        let text = format!("snapshot {name} will be deleted after 24 hours; until then that can be undone");
+        told(actor, id.1, "SNAPSHOT_DELETION_ORDERED", &text)
     })?;
-    problem.map_or(Ok(()), Err)
+    match may_go? {
+        true => Ok(()),
+        false => Err(Problem::refused(
+            "no other snapshot is as good as this one: it stays until there is one, or the backup is terminated",
+        )),
+    }
 }
 
 /// Undoes that.
@@ -141,12 +143,37 @@ pub(crate) fn undelete(
 ) -> Result<Kept> {
     actor.require(Permission::ManageRetention, id.0)?;
     let name = SnapshotName::new(get(parts, actor, id, wanted)?.name())?;
-    let text = format!("snapshot {name} stays: its deletion was undone");
-    let metadata = telling(parts, actor, id.0, "SNAPSHOT_DELETION_UNDONE", Some(&id.1.to_string()), &text)?;
-    metadata
-        .change::<BackupConfig, _>(&BackupConfig::id_of(id.0, id.1), |config| config.undo_deletion(&name))?;
+    change(parts, id, |config| {
+        config.undo_deletion(&name)?;
+        let text = format!("snapshot {name} stays: its deletion was undone");
+        told(actor, id.1, "SNAPSHOT_DELETION_UNDONE", &text)
+    })?;
     // If the daemon was just at it, it is not there any more, and whoever undoes is told so.
     get(parts, actor, id, wanted)
+}
+
+/// Changes the record of a backup, with the event that tells of it, if there is one.
+fn change(
+    parts: &Parts,
+    (group, set): (GroupId, ReplicaSetId),
+    mut change: impl FnMut(&mut BackupConfig) -> Result<Option<Happening>, tidemark_metadata::Error>,
+) -> Result<()> {
+    let (id, scope) = (BackupConfig::id_of(group, set), (Some(group), parts.clock.now()));
+    parts.metadata.upsert_and_tell(&id, scope, |old: Option<&BackupConfig>| {
+        let mut config = old.cloned().unwrap_or_else(|| BackupConfig::new(group, set));
+        let happened = change(&mut config)?;
+        Ok((config, happened.into_iter().collect()))
+    })?;
+    Ok(())
+}
+
+fn told(
+    actor: &Actor,
+    set: ReplicaSetId,
+    code: &'static str,
+    text: &str,
+) -> Result<Option<Happening>, tidemark_metadata::Error> {
+    happening(actor, code, Some(&set.to_string()), text).map(Some)
 }
 
 /// What the rules of retention have to know.

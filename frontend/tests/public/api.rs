@@ -5,7 +5,10 @@ use crate::rig::{NOW, Rig, SET, URL};
 use axum::http::{StatusCode, header};
 use serde_json::{Value, json};
 use std::time::Duration;
-use tidemark_metadata::{Agent, BackupConfig, HostName, Job, JobKind, JobState, Status, Subject, Text};
+use tidemark_metadata::{
+    Agent, BackupConfig, HostName, Job, JobKind, JobState, RestoreJob, RestoreJobId, RestoreState, Status,
+    Subject, Text,
+};
 
 #[tokio::test]
 async fn a_client_walks_through_groups_people_and_keys() {
@@ -182,8 +185,63 @@ async fn hosts_agents_and_snapshots_are_shown_as_they_are() {
     assert_eq!((&snapshot["stateName"], &snapshot["expires"]), (&json!("STORED"), &Value::Null));
     let at = format!("{group}/clusters/{SET}/snapshots/{}", rig.snapshot);
     assert_eq!(rig.get("reader", &format!("GET {at}"), "").await["id"], rig.snapshot);
-    let deleted = rig.ask("admin", &format!("DELETE {at}"), "").await;
-    assert!(deleted.status == StatusCode::METHOD_NOT_ALLOWED && deleted.text().contains("retention"));
+}
+
+#[tokio::test]
+async fn a_snapshot_is_deleted_and_that_is_undone() {
+    let rig = Rig::new();
+    let group = format!("/groups/{}", rig.group);
+    let at = format!("{group}/clusters/{SET}/snapshots");
+    let first = format!("{at}/{}", rig.snapshot);
+    let status = async |what: String, body: &str| rig.ask("admin", &what, body).await.status;
+    let config = BackupConfig::new(rig.group, SET.parse().unwrap());
+    rig.put(&BackupConfig { status: Status::Started, ..config });
+    let last = rig.ask("admin", &format!("DELETE {first}"), "").await;
+    assert!(last.status == StatusCode::CONFLICT && last.text().contains("as good"), "{}", last.text());
+
+    let (second, _) = rig.head.lock().unwrap().snapshot(&*rig.clock).unwrap();
+    let second = format!("{at}/{second:016x}");
+    for _ in 0..2 {
+        rig.get("admin", &format!("DELETE {first}"), "").await;
+    }
+    let shown = rig.get("reader", &format!("GET {first}"), "").await;
+    assert_eq!((&shown["deleted"], &shown["expires"]), (&json!(true), &json!("2026-11-23T10:00:00Z")));
+    assert_eq!(status(format!("DELETE {second}"), "").await, StatusCode::CONFLICT, "it is the last one now");
+    let body = json!({"snapshotId": rig.snapshot}).to_string();
+    let restore = rig.ask("admin", &format!("POST {group}/clusters/{SET}/restoreJobs"), &body).await;
+    assert!(restore.status == StatusCode::CONFLICT && restore.text().contains("undo"), "{}", restore.text());
+
+    let undone = rig.get("admin", &format!("PATCH {first}"), r#"{"deleted":false}"#).await;
+    assert_eq!((&undone["deleted"], &undone["id"]), (&json!(false), &json!(rig.snapshot)));
+    assert_eq!(status(format!("PATCH {first}"), r#"{"deleted":false}"#).await, StatusCode::CONFLICT);
+    let again = rig.get("admin", &format!("PATCH {second}"), r#"{"deleted":true}"#).await;
+    assert_eq!(again["deleted"], true);
+    let events = rig.get("reader", &format!("GET {group}/events"), "").await;
+    let codes: Vec<&str> =
+        events["results"].as_array().unwrap().iter().filter_map(|it| it["eventTypeName"].as_str()).collect();
+    let (ordered, undone) = ("SNAPSHOT_DELETION_ORDERED", "SNAPSHOT_DELETION_UNDONE");
+    assert_eq!(codes, [ordered, undone, ordered], "what changed nothing is no event");
+}
+
+#[tokio::test]
+async fn a_restore_of_a_state_that_differs_from_the_source_says_so() {
+    let rig = Rig::new();
+    let at = format!("/groups/{}/clusters/{SET}/restoreJobs", rig.group);
+    let body = json!({"snapshotId": rig.snapshot}).to_string();
+    let made = rig.get("admin", &format!("POST {at}"), &body).await;
+    let id = made["results"][0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(made["results"][0]["isPossiblyInconsistent"], Value::Null, "not known yet");
+    let record = RestoreJob::id_of(rig.group, id.parse::<RestoreJobId>().unwrap());
+    for (divergences, is_inconsistent) in [(0, false), (3, true)] {
+        let job = rig.metadata().get::<RestoreJob>(&record).unwrap().record;
+        rig.put(&RestoreJob { state: RestoreState::Ready { bytes: 7, divergences }, ..job });
+        let shown = rig.get("reader", &format!("GET {at}/{id}"), "").await;
+        assert_eq!(
+            (&shown["isPossiblyInconsistent"], &shown["sizeBytes"]),
+            (&json!(is_inconsistent), &json!(7))
+        );
+        assert_eq!(shown["divergences"], divergences);
+    }
 }
 
 #[tokio::test]

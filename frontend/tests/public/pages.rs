@@ -240,6 +240,54 @@ async fn forms_start_stop_terminate_and_undo() {
 }
 
 #[tokio::test]
+async fn a_snapshot_is_deleted_by_its_form_and_that_is_undone_by_another() {
+    let rig = Rig::new();
+    let user = rig.person("boss@example.com", None);
+    let (cookie, csrf) = rig.session(&user);
+    status(&rig, Status::Started);
+    rig.head.lock().unwrap().snapshot(&*rig.clock).unwrap();
+    let set = format!("/groups/{}/sets/{SET}", rig.group);
+    let send = async |what: &str, confirm: bool| {
+        let mut fields = vec![("csrf", csrf.as_str())];
+        fields.extend(confirm.then_some(("confirm", "yes")));
+        rig.send(form(&format!("{set}/snapshots/{}/{what}", rig.snapshot), &cookie, &fields)).await.status
+    };
+    assert_eq!(send("delete", false).await, StatusCode::BAD_REQUEST, "not without a confirmation");
+    let text = page(&rig, "set-silent", &set, &cookie).await;
+    assert!(!text.contains("will be deleted") && text.contains("Nothing expires until one is"));
+    assert_eq!(send("delete", true).await, StatusCode::SEE_OTHER);
+    let text = page(&rig, "set-deleting", &set, &cookie).await;
+    assert!(text.contains("will be deleted after") && text.contains("Undo the deletion"));
+    assert!(
+        !text.contains(&format!("<option value=\"{}\"", rig.snapshot)),
+        "it is not offered for a restore"
+    );
+    assert_eq!(send("undelete", false).await, StatusCode::SEE_OTHER);
+    let text = page(&rig, "set-undone", &set, &cookie).await;
+    assert!(!text.contains("will be deleted"));
+    status(&rig, Status::Terminating);
+    let text = page(&rig, "set-terminated", &set, &cookie).await;
+    assert_eq!(text.matches("goes with the backup after").count(), 2);
+}
+
+#[tokio::test]
+async fn a_restore_that_differs_from_the_source_warns_whoever_fetches_it() {
+    let rig = Rig::new();
+    let user = rig.person("boss@example.com", None);
+    let (cookie, csrf) = rig.session(&user);
+    let at = format!("/groups/{}", rig.group);
+    let fields = [("csrf", csrf.as_str()), ("snapshot", rig.snapshot.as_str())];
+    let asked = rig.send(form(&format!("{at}/sets/{SET}/restores"), &cookie, &fields)).await;
+    assert_eq!(asked.status, StatusCode::SEE_OTHER);
+    let of = format!("{}:", rig.group);
+    let all = rig.metadata().all::<RestoreJob>(tidemark_metadata::By::IdPrefix(&of)).unwrap();
+    let job = all[0].record.clone();
+    rig.put(&RestoreJob { state: RestoreState::Ready { bytes: 7, divergences: 3 }, ..job });
+    let text = page(&rig, "restore-diverged", &at, &cookie).await;
+    assert!(text.contains("not quite what the source had: 3 changes"), "{text}");
+}
+
+#[tokio::test]
 async fn whoever_only_reads_sees_no_forms_and_theirs_do_nothing() {
     let rig = Rig::new();
     rig.person("boss@example.com", None);
@@ -256,6 +304,8 @@ async fn whoever_only_reads_sees_no_forms_and_theirs_do_nothing() {
         format!("{at}/sets/{SET}/status"),
         format!("{at}/sets/{SET}/schedule"),
         format!("{at}/sets/{SET}/restores"),
+        format!("{at}/sets/{SET}/snapshots/{}/delete", rig.snapshot),
+        format!("{at}/sets/{SET}/snapshots/{}/undelete", rig.snapshot),
         format!("{at}/restores/{id}/cancel"),
         format!("{at}/restores/{id}/link"),
         format!("{at}/restores/{id}/revoke"),
@@ -272,6 +322,7 @@ async fn whoever_only_reads_sees_no_forms_and_theirs_do_nothing() {
             ("snapshot", rig.snapshot.as_str()),
             ("role", "GROUP_OWNER"),
             ("name", "x"),
+            ("confirm", "yes"),
         ];
         let answer = rig.send(form(&path, &cookie, &fields)).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path}: {}", answer.text());

@@ -4,7 +4,7 @@
 //! blocks, so that whoever loses the records loses an order to delete and no snapshot. Which of them may be deleted at
 //! all is [`crate::rules::retention::may_be_deleted`].
 
-use super::{BackupConfig, is_past_undoing};
+use super::{BackupConfig, Status, is_past_undoing};
 use crate::error::{Error, Result};
 use crate::words::{SnapshotName, form};
 use serde::{Deserialize, Serialize};
@@ -45,9 +45,16 @@ impl BackupConfig {
         if self.deletion_of(name.as_str()).is_some() {
             return Ok(());
         }
-        if self.terminated_at.is_some() {
-            let advice = "wait, or undo the termination first";
-            return Err(Error::refused("everything of this backup will be deleted", advice));
+        match self.status {
+            Status::Terminating => {
+                let advice = "wait, or undo the termination first";
+                return Err(Error::refused("everything of this backup will be deleted", advice));
+            }
+            // No daemon works for it.
+            Status::Inactive => {
+                return Err(Error::refused("this backup was never started", "start it first"));
+            }
+            Status::Provisioning | Status::Started | Status::Stopped => {}
         }
         if self.deleted_snapshots.len() >= MAX_DELETED_SNAPSHOTS {
             let what = format!("{MAX_DELETED_SNAPSHOTS} snapshots wait for their deletion already");
@@ -86,7 +93,7 @@ impl BackupConfig {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Ordered, Status, TERMINATION_UNDO_MS};
+    use super::super::{Ordered, TERMINATION_UNDO_MS};
     use super::*;
     use crate::record::Record as _;
     use crate::words::{GroupId, ReplicaSetId};
@@ -98,6 +105,8 @@ mod tests {
     #[test]
     fn the_deletion_of_a_snapshot_is_undone_for_a_day() {
         let mut backup = BackupConfig::new(GroupId::from_bytes([1; 12]), ReplicaSetId::from_bytes([2; 12]));
+        assert!(backup.order_deletion(&name(1), UnixMillis(0)).is_err(), "never started");
+        backup.status = Status::Stopped;
         backup.order_deletion(&name(1), UnixMillis(1000)).unwrap();
         backup.order_deletion(&name(1), UnixMillis(5000)).unwrap();
         let order = backup.deletion_of(name(1).as_str()).unwrap().clone();
