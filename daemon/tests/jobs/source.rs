@@ -79,12 +79,12 @@ impl Source {
 
     /// The end of a transaction of which nobody has the beginning.
     pub(crate) fn last_part(&mut self, secs: u32) -> Vec<u8> {
-        let id = bson::Binary { subtype: bson::spec::BinarySubtype::Uuid, bytes: vec![9; 16] };
+        let session = bson::Binary { subtype: bson::spec::BinarySubtype::Uuid, bytes: vec![9; 16] };
         let before = doc! {"ts": bson::Timestamp { time: secs - 1, increment: 77 }, "t": self.last.term};
+        let insert = doc! {"op": "i", "ns": "app.a", "o": {"_id": 7000}};
         let fields = doc! {
-            "op": "c", "ns": "admin.$cmd", "o": {"applyOps": [], "count": 1_i64},
-            "lsid": {"id": id, "uid": bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: vec![8; 32] }},
-            "txnNumber": 1_i64, "prevOpTime": before,
+            "op": "c", "ns": "admin.$cmd", "o": {"applyOps": [insert], "prepare": false, "count": 2_i64},
+            "lsid": {"id": session}, "txnNumber": 1_i64, "prevOpTime": before,
         };
         self.next(secs, fields)
     }

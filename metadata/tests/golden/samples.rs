@@ -160,7 +160,7 @@ fn of_backups() -> Vec<Sample> {
         excluded_namespaces: vec![Namespace::new("db").unwrap(), Namespace::new("db.c").unwrap()],
         sync_source: SyncSource::Member(seed()),
         connection: Some(sealed("backupConfig")),
-        ..config
+        ..config.clone()
     };
     let set = ReplicaSet {
         group: GROUP,
