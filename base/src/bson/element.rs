@@ -18,7 +18,8 @@ impl<'a> Doc<'a> {
     /// Opens bytes that must be exactly one document.
     ///
     /// # Errors
-    /// If the length is not that of `bytes`, is over [`MAX_BSON_BYTES`](crate::limits::MAX_BSON_BYTES), or the last byte is not zero.
+    /// If the length is not that of `bytes`, is over [`MAX_BSON_BYTES`](crate::limits::MAX_BSON_BYTES), or the last
+    /// byte is not zero.
     pub fn new(bytes: &'a [u8]) -> Result<Self, CodecError> {
         let mut reader = Reader::new(bytes);
         let document = take_document(&mut reader)?;
