@@ -1,12 +1,13 @@
 //! Snapshots, as the blockstore has them: they are there also when the records are lost.
 
-use super::{Actor, Problem, Result, backups, head_of};
+use super::{Actor, Problem, Result, backups, head_of, note};
 use crate::site::Parts;
 use std::collections::BTreeMap;
 use tidemark_base::UnixMillis;
 use tidemark_head::snapshot::{self, Snapshot};
 use tidemark_metadata::rules::retention::{SnapshotFacts, held_until};
-use tidemark_metadata::{BackupConfig, GroupId, ReplicaSetId};
+use tidemark_metadata::rules::roles::Permission;
+use tidemark_metadata::{BackupConfig, GroupId, JobKind, ReplicaSetId, Status, Subject};
 
 /// A snapshot, and until when it is kept.
 #[derive(Clone, Debug)]
@@ -66,6 +67,24 @@ pub(crate) fn get(
     let wanted = number(name);
     let found = list(parts, actor, group, set)?.into_iter().find(|it| Some(it.id) == wanted);
     found.ok_or(Problem::NotFound { what: "snapshot" })
+}
+
+/// Orders one beside the schedule: of all that has come by the time the daemon takes it.
+pub(crate) fn order(parts: &Parts, actor: &Actor, (group, set): (GroupId, ReplicaSetId)) -> Result<()> {
+    actor.require(Permission::ManageBackup, group)?;
+    let backup = backups::get(parts, actor, group, set)?;
+    if backup.config.status != Status::Started {
+        let status = backup.config.status.as_str();
+        return Err(Problem::refused(format!(
+            "a snapshot is taken of a backup that is STARTED, and this one is {status}: start it, or wait for its copy"
+        )));
+    }
+    let subject = set.to_string();
+    let job = Subject::new(subject.as_str())?;
+    parts.metadata.queue_job(Some(group), JobKind::Snapshot, &job, parts.clock.now())?;
+    let text = format!("{}: a snapshot was ordered", backup.set.name);
+    note(parts, actor, Some(group), "SNAPSHOT_ORDERED", Some(&subject), &text);
+    Ok(())
 }
 
 fn ends(snapshots: &[(u64, Snapshot)], config: &BackupConfig) -> BTreeMap<String, UnixMillis> {

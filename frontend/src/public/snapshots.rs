@@ -1,10 +1,12 @@
 //! Snapshots of a replica set. They go by retention; a single one cannot be deleted here.
 
 use super::ask::{Answer, Ask};
+use super::input::Input;
 use super::refusal::Refusal;
 use crate::actions::shown;
 use crate::actions::snapshots::{self, Kept};
 use axum::http::StatusCode;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tidemark_base::UnixMillis;
 use tidemark_metadata::{GroupId, ReplicaSetId};
@@ -13,6 +15,17 @@ pub(super) async fn list(ask: Ask) -> Answer {
     let (group, set) = ask.set()?;
     let kept = ask.run(move |parts, actor| snapshots::list(parts, actor, group, set)).await?;
     ask.list(&kept, |it| shown_snapshot(it, group, set))
+}
+
+/// There is nothing to choose.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Order {}
+
+pub(super) async fn order(ask: Ask, Input(Order {}): Input<Order>) -> Answer {
+    let id = ask.set()?;
+    ask.run(move |parts, actor| snapshots::order(parts, actor, id)).await?;
+    ask.done()
 }
 
 pub(super) async fn get(ask: Ask) -> Answer {

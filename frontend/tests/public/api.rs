@@ -5,7 +5,7 @@ use crate::rig::{NOW, Rig, SET, URL};
 use axum::http::{StatusCode, header};
 use serde_json::{Value, json};
 use std::time::Duration;
-use tidemark_metadata::{Agent, BackupConfig, HostName, Job, JobKind, JobState, Status, Subject, Text};
+use tidemark_metadata::{Agent, BackupConfig, HostName, Job, JobKind, JobState, Ordered, Status, Subject, Text};
 
 #[tokio::test]
 async fn a_client_walks_through_groups_people_and_keys() {
@@ -184,6 +184,23 @@ async fn hosts_agents_and_snapshots_are_shown_as_they_are() {
     assert_eq!(rig.get("reader", &format!("GET {at}"), "").await["id"], rig.snapshot);
     let deleted = rig.ask("admin", &format!("DELETE {at}"), "").await;
     assert!(deleted.status == StatusCode::METHOD_NOT_ALLOWED && deleted.text().contains("retention"));
+}
+
+#[tokio::test]
+async fn a_snapshot_is_ordered_of_a_backup_that_runs() {
+    let rig = Rig::new();
+    let at = format!("POST /groups/{}/clusters/{SET}/snapshots", rig.group);
+    let refused = rig.ask("admin", &at, "{}").await;
+    assert!(refused.status == StatusCode::CONFLICT && refused.text().contains("INACTIVE"));
+    let mut backup = BackupConfig::new(rig.group, SET.parse().unwrap());
+    backup.set_status(Status::Provisioning, Ordered::ByUser, NOW).unwrap();
+    backup.set_status(Status::Started, Ordered::ByService, NOW).unwrap();
+    rig.put(&backup);
+    rig.get("admin", &at, "{}").await;
+    let id = Job::id_of(Some(rig.group), JobKind::Snapshot, &Subject::new(SET).unwrap());
+    assert!(rig.metadata().get::<Job>(&id).unwrap().record.is_open());
+    let events = rig.get("reader", &format!("GET /groups/{}/events", rig.group), "").await;
+    assert_eq!(events["results"][0]["eventTypeName"], "SNAPSHOT_ORDERED");
 }
 
 #[tokio::test]
