@@ -5,7 +5,9 @@ use crate::rig::{NOW, Rig, SET, URL};
 use axum::http::{StatusCode, header};
 use serde_json::{Value, json};
 use std::time::Duration;
-use tidemark_metadata::{Agent, BackupConfig, HostName, Job, JobKind, JobState, Ordered, Status, Subject, Text};
+use tidemark_metadata::{
+    Agent, BackupConfig, HostName, Job, JobKind, JobState, Ordered, Status, Subject, Text,
+};
 
 #[tokio::test]
 async fn a_client_walks_through_groups_people_and_keys() {

@@ -182,17 +182,16 @@ impl Place<'_> {
         command.arg(word).arg("--data").arg(self.data());
         if part != Part::Daemon {
             let (pages, agents) = self.ports;
-            command.args([
-                format!("--listen=127.0.0.1:{pages}"),
-                format!("--listen-agents=127.0.0.1:{agents}"),
-            ]);
+            command
+                .args([format!("--listen=127.0.0.1:{pages}"), format!("--listen-agents=127.0.0.1:{agents}")]);
         }
         Process::start(&mut command, &self.folder.join(log))
     }
 
     fn admin(&self, words: &[&str]) -> Result<Value> {
         let mut command = Command::new(self.programs.join("tidemark"));
-        let output = command.args(["-o", "json", "admin"]).args(words).arg("--data").arg(self.data()).output()?;
+        let output =
+            command.args(["-o", "json", "admin"]).args(words).arg("--data").arg(self.data()).output()?;
         if !output.status.success() {
             return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
         }

@@ -52,7 +52,11 @@ impl World {
     fn furnish_one(&mut self, database: &Database) -> mongodb::error::Result<()> {
         let there = database.list_collection_names().run()?;
         let is_missing = |name: &&&str| !there.iter().any(|it| it == *name);
-        NAMES.iter().chain(&[PLAIN, "large"]).filter(is_missing).try_for_each(|it| database.create_collection(*it).run())?;
+        NAMES
+            .iter()
+            .chain(&[PLAIN, "large"])
+            .filter(is_missing)
+            .try_for_each(|it| database.create_collection(*it).run())?;
         if !there.iter().any(|it| it == "series") {
             let series = doc! {"timeField": "t", "metaField": "m"};
             self.run(database, doc! {"create": "series", "timeseries": series})?;
