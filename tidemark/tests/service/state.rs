@@ -10,6 +10,9 @@ use std::collections::BTreeMap;
 use tidemark_base::Timestamp;
 use tidemark_testkit::live::dbhash::{Order, db_hash, db_hash_at, documents, documents_at};
 
+/// The MD5 of no documents. Of views that are all gone again a dump says nothing, so no views and none any more are the same.
+const NOTHING: &str = "d41d8cd98f00b204e9800998ecf8427e";
+
 /// What a server's databases hold: an MD5 for each collection, or all documents in the order of their bytes.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct State {
@@ -47,6 +50,9 @@ impl State {
                 continue;
             }
             for (name, md5) in hashes(&database) {
+                if name == "system.views" && md5 == NOTHING {
+                    continue;
+                }
                 state.hashes.insert(format!("{database}.{name}"), md5);
             }
             let is_bucket = doc! {"name": {"$regex": "^system\\.buckets\\."}};
