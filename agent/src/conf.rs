@@ -6,7 +6,7 @@
 use crate::backoff::Backoff;
 use crate::config::Config;
 use crate::mothership::Mothership;
-use crate::report::{self, Identity};
+use crate::report::{self, Found, Identity};
 use crate::set::{SetTask, told};
 use crate::source::{Reach, Source};
 use crate::{Error, Result};
@@ -22,6 +22,8 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// After an unknown key.
 const KEY_PAUSE: Duration = Duration::from_secs(60);
+/// So often in a row a primary may be one that the driver does not believe: it may be slow to see an election.
+const MOST_DISBELIEVED: u32 = 2;
 /// How long a set may take to say how it is: the others wait for it.
 const REPORT_PATIENCE: Duration = Duration::from_secs(12);
 
@@ -45,6 +47,8 @@ struct Known {
     work: Option<Work>,
     /// How to connect, as the server said; none where the agent's own file says.
     given: Option<Connection>,
+    /// How many calls in a row found a primary that the driver does not believe.
+    disbelieved: u32,
     /// What was wrong with it the last time, so that it is logged once.
     failure: String,
 }
@@ -65,7 +69,7 @@ impl Drop for Work {
 impl Known {
     fn new(reach: Reach, given: Option<Connection>) -> Result<Self> {
         let source = Arc::new(Source::new(reach)?);
-        Ok(Self { source, identity: None, work: None, given, failure: String::new() })
+        Ok(Self { source, identity: None, work: None, given, disbelieved: 0, failure: String::new() })
     }
 
     fn id(&self) -> Option<&String> {
@@ -245,12 +249,33 @@ impl Known {
         self.work = Some(Work { orders, task: tokio::spawn(task.run()) });
     }
 
+    /// A driver that has seen a later election takes the primary of an earlier one for old news, for as long as it lives:
+    /// after a while it is replaced, and the work begins anew from the server's state.
+    fn believe(&mut self, is_disbelieved: bool) {
+        self.disbelieved = if is_disbelieved { self.disbelieved + 1 } else { 0 };
+        if self.disbelieved < MOST_DISBELIEVED {
+            return;
+        }
+        self.disbelieved = 0;
+        match Source::new(self.source.reach.clone()) {
+            Ok(source) => {
+                tracing::warn!(
+                    set = self.source.reach.name,
+                    "its primary is of an earlier election: connecting anew"
+                );
+                (self.source, self.work) = (Arc::new(source), None);
+            }
+            Err(error) => tracing::error!(set = self.source.reach.name, "{error}"),
+        }
+    }
+
     /// Takes note of how the set is, and says what is to be reported of it.
-    fn seen(&mut self, report: Result<(SetReport, Identity)>) -> Option<SetReport> {
+    fn seen(&mut self, report: Result<Found>) -> Option<SetReport> {
         let name = self.source.reach.name.clone();
         match report {
-            Ok((mut report, identity)) => {
+            Ok(Found { mut report, identity, is_disbelieved }) => {
                 self.failure.clear();
+                self.believe(is_disbelieved);
                 let old = self.identity.replace(identity).map(|(old, _)| old);
                 if let Some(old) = old.filter(|old| *old != report.id) {
                     let words =

@@ -18,10 +18,22 @@ const QUESTION: Duration = Duration::from_secs(3);
 /// What a set is known by: its id and its members.
 pub(crate) type Identity = (String, Vec<Address>);
 
+/// What was found of a set.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) report: SetReport,
+    pub(crate) identity: Identity,
+    /// A member says that it is the primary, and the driver does not believe it: members that were put back from older
+    /// files hold elections of terms that it takes for over.
+    pub(crate) is_disbelieved: bool,
+}
+
 /// The report of a set, from its members. `known` is what it was known by the last time, for when it does not say.
-pub(crate) async fn report(source: &Source, known: Option<Identity>) -> Result<(SetReport, Identity)> {
+pub(crate) async fn report(source: &Source, known: Option<Identity>) -> Result<Found> {
     let mut problems = Vec::new();
-    let (id, addresses) = match (in_time("the set's configuration", source.config()).await, known) {
+    let asked = in_time("the set's configuration", source.config()).await;
+    let is_silent = asked.is_err();
+    let (id, addresses) = match (asked, known) {
         (Ok(identity), _) => identity,
         (Err(error), Some(known)) => {
             problems.push(error.to_string());
@@ -45,7 +57,8 @@ pub(crate) async fn report(source: &Source, known: Option<Identity>) -> Result<(
         oldest: oldest.ok(),
         problems,
     };
-    Ok((report, (id, addresses)))
+    let is_disbelieved = is_silent && primary.is_some();
+    Ok(Found { report, identity: (id, addresses), is_disbelieved })
 }
 
 async fn in_time<T>(what: &str, answer: impl Future<Output = Result<T>>) -> Result<T> {

@@ -33,4 +33,4 @@ pub mod workload;
 mod archive;
 mod rounds;
 
-pub use rounds::rounds;
+pub use rounds::{rounds, rounds_asked_for};

@@ -16,6 +16,15 @@ pub fn rounds(default: u32) -> u32 {
     }
 }
 
+/// The number of rounds in `TIDEMARK_ROUNDS`; none if it is unset. For a test whose rounds are longer in a long run, too.
+///
+/// # Panics
+/// As [`rounds`].
+#[must_use]
+pub fn rounds_asked_for() -> Option<u32> {
+    std::env::var_os(VARIABLE).map(|_| rounds(1))
+}
+
 fn parse(value: Option<&str>, default: u32) -> Result<u32, RoundsError> {
     let Some(text) = value else { return Ok(default) };
     match text.parse() {

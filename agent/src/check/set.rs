@@ -16,6 +16,11 @@ const LEAST_WINDOW_SECS: u32 = 3 * 60 * 60;
 const ROLE: &str = "give the user the role 'backup' of the admin database: \
                     db.getSiblingDB('admin').grantRolesToUser('<user>', ['backup'])";
 
+/// Views are documents of a collection that the role does not include.
+const VIEWS: &str = "the role 'backup' may not read views, so give the user this as well: db.getSiblingDB('admin').createRole(\
+                     {role: 'tidemarkViews', roles: [], privileges: [{resource: {db: '', collection: 'system.views'}, \
+                     actions: ['find']}]}); db.getSiblingDB('admin').grantRolesToUser('<user>', ['tidemarkViews'])";
+
 pub(super) async fn check(set: &SetConfig) -> Vec<Problem> {
     let about = format!("replica set {}", set.name);
     let reach = Reach::of_config(set);
@@ -163,8 +168,9 @@ async fn window(about: &str, source: &Source) -> Option<Problem> {
 /// Tries what the agent will do.
 async fn privileges(about: &str, source: &Source) -> Vec<Problem> {
     let mut problems = Vec::new();
-    if let Err(error) = source::collections(&source.client, &Filter::default()).await {
-        problems.push(refused(about, "databases and collections cannot be listed", &error));
+    match source::collections(&source.client, &Filter::default()).await {
+        Ok(found) => problems.extend(views(about, source, &found).await),
+        Err(error) => problems.push(refused(about, "databases and collections cannot be listed", &error)),
     }
     for (database, name) in [("admin", "system.users"), ("admin", "system.version")] {
         if let Err(error) = source::first_of(&source.client, database, name).await {
@@ -186,6 +192,20 @@ async fn privileges(about: &str, source: &Source) -> Vec<Problem> {
         }
     }
     problems
+}
+
+/// Whether views can be read; one that cannot is enough to say.
+async fn views(about: &str, source: &Source, found: &[source::Found]) -> Option<Problem> {
+    for collection in found.iter().filter(|it| it.name == "system.views") {
+        if let Err(error) = source::first_of(&source.client, &collection.database, &collection.name).await {
+            let what = format!("{}.system.views cannot be read", collection.database);
+            return Some(match error.mongo_code() {
+                Some(codes::UNAUTHORIZED) => Problem::blocks(about, format!("{what}: {error}"), VIEWS),
+                _ => refused(about, &what, &error),
+            });
+        }
+    }
+    None
 }
 
 fn refused(about: &str, what: &str, error: &Error) -> Problem {

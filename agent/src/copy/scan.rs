@@ -152,7 +152,8 @@ impl Scan<'_> {
             command.insert("$_resumeAfter", token);
         }
         let read = Read { batch_size: Some(pass.size), any_member: true, ..Read::default() };
-        Batches::open(&self.member.client, &self.found.database, command, read, "scan a collection").await
+        let what = format!("scan {}.{}", self.found.database, self.found.name);
+        Batches::open(&self.member.client, &self.found.database, command, read, what).await
     }
 
     /// Packs what is gathered, and hands it on to be sent. False if nobody takes it: sending has failed.

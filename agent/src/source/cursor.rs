@@ -43,7 +43,7 @@ pub(crate) struct Read {
 /// A cursor.
 pub(crate) struct Batches {
     cursor: RawBatchCursor,
-    what: &'static str,
+    what: String,
     limit: Duration,
 }
 
@@ -54,8 +54,9 @@ impl Batches {
         database: &str,
         command: Document,
         read: Read,
-        what: &'static str,
+        what: impl Into<String>,
     ) -> Result<Self> {
+        let what = what.into();
         let database = client.database(database);
         let mut run = database.run_cursor_command(command);
         if read.any_member {
@@ -68,13 +69,13 @@ impl Batches {
             run = run.max_time(patience);
         }
         let limit = read.patience.map_or(ANSWER, |patience| patience + TAIL_ANSWER);
-        Ok(Self { cursor: in_time(ANSWER, what, run.batch()).await?, what, limit })
+        Ok(Self { cursor: in_time(ANSWER, &what, run.batch()).await?, what, limit })
     }
 
     /// The next reply, which may hold nothing; none at the end. May be dropped and called again without loss.
     pub(crate) async fn next(&mut self) -> Result<Option<Reply>> {
         let next = poll_fn(|context| Pin::new(&mut self.cursor).poll_next(context));
-        let next = in_time(self.limit, self.what, async { next.await.transpose() }).await?;
+        let next = in_time(self.limit, &self.what, async { next.await.transpose() }).await?;
         Ok(next.map(Reply))
     }
 

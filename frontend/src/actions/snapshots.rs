@@ -2,7 +2,7 @@
 //! the same rules as the daemon's; deleting one is ordered here, carried out by the daemon a day later, and undone until
 //! then.
 
-use super::{Actor, Problem, Result, backups, happening, head_of};
+use super::{Actor, Problem, Result, backups, happening, head_of, telling};
 use crate::site::Parts;
 use tidemark_base::UnixMillis;
 use tidemark_head::head::HeadName;
@@ -10,7 +10,7 @@ use tidemark_head::snapshot::{self, Snapshot};
 use tidemark_metadata::rules::retention::{SnapshotFacts, Worth, held_until, may_be_deleted};
 use tidemark_metadata::rules::roles::Permission;
 use tidemark_metadata::{
-    BackupConfig, GroupId, Happening, ReplicaSetId, SnapshotName, Status, TERMINATION_UNDO_MS,
+    BackupConfig, GroupId, Happening, JobKind, ReplicaSetId, SnapshotName, Status, Subject, TERMINATION_UNDO_MS,
 };
 
 /// A snapshot, and how long it is kept.
@@ -105,6 +105,24 @@ pub(crate) fn get(
     let wanted = number(name);
     let found = list(parts, actor, group, set)?.into_iter().find(|it| Some(it.id) == wanted);
     found.ok_or(Problem::NotFound { what: "snapshot" })
+}
+
+/// Orders one beside the schedule: of all that has come by the time the daemon takes it.
+pub(crate) fn order(parts: &Parts, actor: &Actor, (group, set): (GroupId, ReplicaSetId)) -> Result<()> {
+    actor.require(Permission::ManageBackup, group)?;
+    let backup = backups::get(parts, actor, group, set)?;
+    if backup.config.status != Status::Started {
+        let status = backup.config.status.as_str();
+        return Err(Problem::refused(format!(
+            "a snapshot is taken of a backup that is STARTED, and this one is {status}: start it, or wait for its copy"
+        )));
+    }
+    let subject = set.to_string();
+    let job = Subject::new(subject.as_str())?;
+    let text = format!("{}: a snapshot was ordered", backup.set.name);
+    let records = telling(parts, actor, group, "SNAPSHOT_ORDERED", Some(&subject), &text)?;
+    records.queue_job(Some(group), JobKind::Snapshot, &job, parts.clock.now())?;
+    Ok(())
 }
 
 /// Orders the deletion of one. For a day that can be undone; the last one that is as good stays.

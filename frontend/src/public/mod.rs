@@ -50,7 +50,10 @@ pub fn router(site: Site) -> Router {
             "/groups/{groupId}/backupConfigs/{clusterId}/snapshotSchedule",
             get(backups::schedule).patch(backups::change_schedule),
         )
-        .route("/groups/{groupId}/clusters/{clusterId}/snapshots", get(snapshots::list))
+        .route(
+            "/groups/{groupId}/clusters/{clusterId}/snapshots",
+            get(snapshots::list).post(snapshots::order),
+        )
         .route(
             "/groups/{groupId}/clusters/{clusterId}/snapshots/{snapshotId}",
             get(snapshots::get).patch(snapshots::change).delete(snapshots::delete),

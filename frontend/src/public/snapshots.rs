@@ -2,10 +2,10 @@
 
 use super::ask::{Answer, Ask};
 use super::input::Input;
-use crate::actions::shown;
 use crate::actions::snapshots::{self, Kept};
+use crate::actions::{Problem, shown};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tidemark_base::UnixMillis;
 use tidemark_metadata::{GroupId, ReplicaSetId};
 
@@ -13,6 +13,16 @@ pub(super) async fn list(ask: Ask) -> Answer {
     let (group, set) = ask.set()?;
     let kept = ask.run(move |parts, actor| snapshots::list(parts, actor, group, set)).await?;
     ask.list(&kept, |it| shown_snapshot(it, group, set))
+}
+
+/// There is nothing to choose yet: the body is `{}`.
+pub(super) async fn order(ask: Ask, Input(choices): Input<Map<String, Value>>) -> Answer {
+    let id = ask.set()?;
+    if !choices.is_empty() {
+        return Err(Problem::invalid("body", "it is {}: there is nothing to choose").into());
+    }
+    ask.run(move |parts, actor| snapshots::order(parts, actor, id)).await?;
+    ask.done()
 }
 
 pub(super) async fn get(ask: Ask) -> Answer {

@@ -6,7 +6,7 @@ use axum::http::{StatusCode, header};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tidemark_metadata::{
-    Agent, BackupConfig, HostName, Job, JobKind, JobState, RestoreJob, RestoreJobId, RestoreState, Status,
+    Agent, BackupConfig, HostName, Job, JobKind, JobState, Ordered, RestoreJob, RestoreJobId, RestoreState, Status,
     Subject, Text,
 };
 
@@ -242,6 +242,23 @@ async fn a_restore_of_a_state_that_differs_from_the_source_says_so() {
         );
         assert_eq!(shown["divergences"], divergences);
     }
+}
+
+#[tokio::test]
+async fn a_snapshot_is_ordered_of_a_backup_that_runs() {
+    let rig = Rig::new();
+    let at = format!("POST /groups/{}/clusters/{SET}/snapshots", rig.group);
+    let refused = rig.ask("admin", &at, "{}").await;
+    assert!(refused.status == StatusCode::CONFLICT && refused.text().contains("INACTIVE"));
+    let mut backup = BackupConfig::new(rig.group, SET.parse().unwrap());
+    backup.set_status(Status::Provisioning, Ordered::ByUser, NOW).unwrap();
+    backup.set_status(Status::Started, Ordered::ByService, NOW).unwrap();
+    rig.put(&backup);
+    rig.get("admin", &at, "{}").await;
+    let id = Job::id_of(Some(rig.group), JobKind::Snapshot, &Subject::new(SET).unwrap());
+    assert!(rig.metadata().get::<Job>(&id).unwrap().record.is_open());
+    let events = rig.get("reader", &format!("GET /groups/{}/events", rig.group), "").await;
+    assert_eq!(events["results"][0]["eventTypeName"], "SNAPSHOT_ORDERED");
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ enum Least {
 }
 
 /// `(request, least key, whether it has a body)`; `{g}`, `{s}`, `{n}` and `{j}` stand for group, set, snapshot and any id.
-const ENDPOINTS: [(&str, Least, bool); 35] = [
+const ENDPOINTS: [(&str, Least, bool); 36] = [
     ("GET /groups/{g}", Least::Reader, false),
     ("POST /groups", Least::Site, true),
     ("GET /groups/{g}/clusters", Least::Reader, false),
@@ -44,6 +44,7 @@ const ENDPOINTS: [(&str, Least, bool); 35] = [
     ("GET /groups/{g}/backupConfigs/{s}/snapshotSchedule", Least::Reader, false),
     ("PATCH /groups/{g}/backupConfigs/{s}/snapshotSchedule", Least::Admin, true),
     ("GET /groups/{g}/clusters/{s}/snapshots", Least::Reader, false),
+    ("POST /groups/{g}/clusters/{s}/snapshots", Least::Admin, true),
     ("GET /groups/{g}/clusters/{s}/snapshots/{n}", Least::Reader, false),
     ("DELETE /groups/{g}/clusters/{s}/snapshots/{n}", Least::Admin, false),
     ("PATCH /groups/{g}/clusters/{s}/snapshots/{n}", Least::Admin, true),

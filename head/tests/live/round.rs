@@ -5,16 +5,13 @@ use crate::noted::{self, Noted};
 use crate::tail::Tail;
 use crate::{SEED, check, place};
 use mongodb::sync::Client;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::Duration;
 use tidemark_base::bson::Doc;
 use tidemark_base::{BlockId, threads};
 use tidemark_blockstore::Store;
 use tidemark_head::import::Import;
 use tidemark_oplog::catalog::Collection;
-use tidemark_testkit::workload::{Begin, Dice, Stage, World};
+use tidemark_testkit::workload::{Begin, Dice, Stage, Workers};
 
 const THREADS: u64 = 3;
 /// So that every round finds something to change.
@@ -43,7 +40,7 @@ pub(crate) fn run(stage: &Stage, seed: u64) -> String {
     let client = stage.client();
     let begin = Begin::find(stage, &client);
 
-    let workers = Workers::start(stage, seed, &databases);
+    let workers = Workers::start(stage, seed, &databases, THREADS, Duration::ZERO);
     let decide = prepared.map(|prepared| {
         // By itself: commands of the workload, and so the copy, may wait for it.
         let decide = move || {
@@ -90,43 +87,6 @@ impl Drop for SeedOfFailure {
         if std::thread::panicking() {
             println!("failed with seed {0}: run it alone with {SEED}={0}", self.0);
         }
-    }
-}
-
-/// Threads that take steps.
-struct Workers {
-    threads: Vec<JoinHandle<()>>,
-    is_over: Arc<AtomicBool>,
-}
-
-impl Workers {
-    fn start(stage: &Stage, seed: u64, databases: &[String; 2]) -> Self {
-        let is_over = Arc::new(AtomicBool::new(false));
-        let work = |thread: u64| {
-            let mut world: World = stage.world(seed.wrapping_mul(1000) + thread, databases);
-            let is_over = is_over.clone();
-            let work = move || {
-                while !is_over.load(Ordering::SeqCst) {
-                    world.step();
-                }
-            };
-            threads::spawn("workload", work).unwrap()
-        };
-        Self { threads: (1..=THREADS).map(work).collect(), is_over }
-    }
-
-    /// Waits until so many more steps are done.
-    fn wait_for(&self, stage: &Stage, steps: usize) {
-        let before = stage.done();
-        while stage.done() < before + steps {
-            assert!(self.threads.iter().all(|thread| !thread.is_finished()), "a worker has ended by itself");
-            std::thread::sleep(Duration::from_millis(1));
-        }
-    }
-
-    fn finish(self) {
-        self.is_over.store(true, Ordering::SeqCst);
-        self.threads.into_iter().for_each(|thread| thread.join().unwrap());
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use bson::{Document, RawDocumentBuf, doc};
 use mongodb::sync::Client;
+use tidemark_base::Timestamp;
 
 use super::Error;
 
@@ -21,9 +22,26 @@ pub enum Order {
 /// # Errors
 /// If the server refuses; the role `backup` may not run `dbHash`.
 pub fn db_hash(client: &Client, database: &str) -> Result<BTreeMap<String, String>, Error> {
+    hash(client, database, doc! {"dbHash": 1})
+}
+
+/// The same of a moment that is some minutes old at most. The catalog must be as it was then, and the server must have been
+/// started with `enableTestCommands`.
+///
+/// # Errors
+/// If the server refuses, for instance because the catalog is another.
+pub fn db_hash_at(client: &Client, database: &str, at: Timestamp) -> Result<BTreeMap<String, String>, Error> {
+    hash(client, database, doc! {"dbHash": 1, "$_internalReadAtClusterTime": stamp(at)})
+}
+
+const fn stamp(at: Timestamp) -> bson::Timestamp {
+    bson::Timestamp { time: at.secs, increment: at.ordinal }
+}
+
+fn hash(client: &Client, database: &str, command: Document) -> Result<BTreeMap<String, String>, Error> {
     let reply: Document = client
         .database(database)
-        .run_command(doc! {"dbHash": 1})
+        .run_command(command)
         .run()
         .map_err(Error::driver(format!("hash the database '{database}'")))?;
     let unexpected = || Error::unexpected("dbHash", &reply);
@@ -33,6 +51,28 @@ pub fn db_hash(client: &Client, database: &str) -> Result<BTreeMap<String, Strin
         .iter()
         .map(|(name, md5)| Ok((name.clone(), md5.as_str().ok_or_else(unexpected)?.to_owned())))
         .collect()
+}
+
+/// A collection's documents in any order, as they were at a moment that is some minutes old at most.
+///
+/// # Errors
+/// If the server refuses, for instance because the catalog is another.
+pub fn documents_at(
+    client: &Client,
+    database: &str,
+    collection: &str,
+    at: Timestamp,
+) -> Result<Vec<RawDocumentBuf>, Error> {
+    let what = || format!("read {database}.{collection} at {at}");
+    let concern = doc! {"level": "snapshot", "atClusterTime": stamp(at)};
+    let command = doc! {"find": collection, "hint": {"$natural": 1}, "readConcern": concern};
+    let cursor = client.database(database).run_cursor_command(command).run();
+    let mut cursor = cursor.map_err(Error::driver(what()))?;
+    let mut documents = Vec::new();
+    while cursor.advance().map_err(Error::driver(what()))? {
+        documents.push(cursor.current().to_owned());
+    }
+    Ok(documents)
 }
 
 /// A collection's documents, byte for byte as the server sends them.

@@ -1,4 +1,4 @@
-//! A whole installation for tests and the demo: `tidemark serve` and agents as their own processes, a client of the
+//! A whole installation for tests and the demo: `tidemark serve`, or its parts, and agents as their own processes, a client of the
 //! public API, restores by mongorestore.
 //!
 //! The programs are the real ones, from a folder of built programs. Everything lies in a folder given, ends with its
@@ -14,7 +14,7 @@ pub use agent::{AgentSetUp, start_agent};
 pub use api::Api;
 pub use process::Process;
 pub use restore::restore_into;
-pub use served::{Installation, programs};
+pub use served::{Installation, Part, programs};
 
 use std::error::Error;
 use std::time::{Duration, Instant};

@@ -1,6 +1,7 @@
-//! One of our programs at work: its log in a file, and dead when its value is.
+//! One of our programs at work: its log in a file, and dead when its value is. The log of a failed test is kept.
 
 use super::Result;
+use crate::live::kept_logs_folder;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -77,8 +78,29 @@ impl Process {
     }
 }
 
+impl Process {
+    /// Copies its log to where those of servers are kept, under the name of the test.
+    fn keep_log(&self) -> Result<PathBuf> {
+        let thread = std::thread::current();
+        let test = thread.name().unwrap_or("unnamed").replace("::", "__");
+        let name = self.log.file_name().unwrap_or_default().display();
+        let kept = kept_logs_folder();
+        std::fs::create_dir_all(&kept)?;
+        let kept = kept.join(format!("{test}-{name}"));
+        std::fs::copy(&self.log, &kept)?;
+        Ok(kept)
+    }
+}
+
 impl Drop for Process {
+    #[expect(clippy::print_stderr, reason = "a failing test must say where the log is")]
     fn drop(&mut self) {
         self.kill();
+        if std::thread::panicking() {
+            match self.keep_log() {
+                Ok(kept) => eprintln!("a log of the service: {}", kept.display()),
+                Err(error) => eprintln!("{} is not kept: {error}", self.log.display()),
+            }
+        }
     }
 }

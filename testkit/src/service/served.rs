@@ -1,4 +1,4 @@
-//! An installation served by one process, with an owner, a group and keys.
+//! An installation, with an owner, a group and keys: served by one process, or by a front-end and a daemon apart.
 
 use super::{Api, Process, Result, wait_for};
 use serde_json::Value;
@@ -12,11 +12,22 @@ pub(super) const PASSWORD: &str = "correct horse battery staple";
 /// What the owner logs in with.
 pub(super) const OWNER: &str = "owner@example.com";
 
+/// A program of an installation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Everything in one process.
+    Serve,
+    /// Pages, API, the agents' server.
+    Frontend,
+    /// The work.
+    Daemon,
+}
+
 /// A served installation.
 pub struct Installation {
     programs: PathBuf,
     folder: PathBuf,
-    serve: Process,
+    parts: Vec<(Part, Process)>,
     ports: (u16, u16),
     /// Its one group.
     pub group: String,
@@ -44,30 +55,46 @@ impl Installation {
     /// # Errors
     /// If a program is not there or fails, with what it said.
     pub fn start(programs: &Path, folder: &Path) -> Result<Self> {
-        let ports = (free_port()?, free_port()?);
-        let data = folder.join("data");
-        let serve = serve(programs, &data, folder, ports)?;
+        Self::start_parts(programs, folder, &[Part::Serve])
+    }
+
+    /// The same, with front-end and daemon as two processes.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_apart(programs: &Path, folder: &Path) -> Result<Self> {
+        Self::start_parts(programs, folder, &[Part::Frontend, Part::Daemon])
+    }
+
+    /// The first of the parts serves the API.
+    fn start_parts(programs: &Path, folder: &Path, parts: &[Part]) -> Result<Self> {
+        let place = Place { programs, folder, ports: (free_port()?, free_port()?) };
+        let [first, others @ ..] = parts else { return Err("an installation without parts".into()) };
+        let mut serving = place.begin(*first)?;
         std::fs::write(folder.join("password"), PASSWORD)?;
         let password = format!("--password-file={}", folder.join("password").display());
-        let admin = |words: &[&str]| admin(programs, &data, words);
+        let admin = |words: &[&str]| place.admin(words);
         admin(&["add-user", OWNER, &password])?;
         let group = text(&admin(&["add-group", "demo"])?, "id")?;
         let agent_key = text(&admin(&["add-agent-key", "--group", &group])?, "key")?;
         let api_key = admin(&["add-api-key", "--group", &group, "--role", "owner"])?;
-        let ca = data.join("tls/ca.pem");
-        let mut serve = serve;
+        let ca = place.data().join("tls/ca.pem");
         let ca = wait_for("the CA's certificate", Duration::from_secs(30), || {
-            serve.check()?;
+            serving.check()?;
             Ok(std::fs::read(&ca).ok())
         })?;
-        let url = format!("https://127.0.0.1:{}", ports.0);
+        let url = format!("https://127.0.0.1:{}", place.ports.0);
         let api = Api::new(&url, &ca, text(&api_key, "public")?, text(&api_key, "private")?)?;
         wait_for("the API", Duration::from_secs(30), || {
-            serve.check()?;
+            serving.check()?;
             Ok(api.is_up().then_some(()))
         })?;
-        let (programs, folder) = (programs.to_owned(), folder.to_owned());
-        Ok(Self { programs, folder, serve, ports, group, agent_key, api })
+        let mut parts = vec![(*first, serving)];
+        for part in others {
+            parts.push((*part, place.begin(*part)?));
+        }
+        let (programs, folder, ports) = (programs.to_owned(), folder.to_owned(), place.ports);
+        Ok(Self { programs, folder, parts, ports, group, agent_key, api })
     }
 
     /// The owner's name and password, for people.
@@ -100,51 +127,76 @@ impl Installation {
         self.folder.join("data/tls/ca.pem")
     }
 
-    /// That it still runs.
+    /// That all of it still runs.
     ///
     /// # Errors
-    /// If it has ended, with its last words.
+    /// If a part has ended, with its last words.
     pub fn check(&mut self) -> Result<()> {
-        self.serve.check()
+        self.parts.iter_mut().try_for_each(|(_, process)| process.check())
     }
 
-    /// Kills it without a word, and starts it again.
+    /// Kills a part without a word, and starts it again.
     ///
     /// # Errors
-    /// If it does not come up again.
-    pub fn kill_and_start(&mut self) -> Result<()> {
-        self.serve.kill();
-        self.serve = serve(&self.programs, &self.folder.join("data"), &self.folder, self.ports)?;
+    /// If there is no such part, or it does not come up again.
+    pub fn kill_and_start(&mut self, part: Part) -> Result<()> {
+        let place = Place { programs: &self.programs, folder: &self.folder, ports: self.ports };
+        let found = self.parts.iter_mut().find(|(it, _)| *it == part);
+        let (_, process) = found.ok_or("there is no such part")?;
+        process.kill();
+        *process = place.begin(part)?;
         wait_for("the API after a restart", Duration::from_secs(60), || {
-            self.serve.check()?;
+            process.check()?;
             Ok(self.api.is_up().then_some(()))
         })
     }
 
-    /// Tells it to end, and waits until it has.
+    /// Tells it to end, and waits until it has: the part that serves at last.
     ///
     /// # Errors
-    /// If it does not end well.
+    /// If a part does not end well.
     pub fn stop(self) -> Result<()> {
-        self.serve.stop(Duration::from_secs(60))
+        self.parts.into_iter().rev().try_for_each(|(_, process)| process.stop(Duration::from_secs(60)))
     }
 }
 
-fn serve(programs: &Path, data: &Path, folder: &Path, ports: (u16, u16)) -> Result<Process> {
-    let mut command = Command::new(programs.join("tidemark"));
-    command.arg("serve").arg("--data").arg(data);
-    command
-        .args([format!("--listen=127.0.0.1:{}", ports.0), format!("--listen-agents=127.0.0.1:{}", ports.1)]);
-    Process::start(&mut command, &folder.join("serve.log"))
+/// Where programs find an installation, and where they serve it.
+struct Place<'a> {
+    programs: &'a Path,
+    folder: &'a Path,
+    ports: (u16, u16),
 }
 
-fn admin(programs: &Path, data: &Path, words: &[&str]) -> Result<Value> {
-    let mut command = Command::new(programs.join("tidemark"));
-    let output = command.args(["-o", "json", "admin"]).args(words).arg("--data").arg(data).output()?;
-    if !output.status.success() {
-        return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
+impl Place<'_> {
+    fn data(&self) -> PathBuf {
+        self.folder.join("data")
     }
-    Ok(serde_json::from_slice(&output.stdout)?)
+
+    fn begin(&self, part: Part) -> Result<Process> {
+        let (word, log) = match part {
+            Part::Serve => ("serve", "serve.log"),
+            Part::Frontend => ("frontend", "frontend.log"),
+            Part::Daemon => ("daemon", "daemon.log"),
+        };
+        let mut command = Command::new(self.programs.join("tidemark"));
+        command.arg(word).arg("--data").arg(self.data());
+        if part != Part::Daemon {
+            let (pages, agents) = self.ports;
+            command
+                .args([format!("--listen=127.0.0.1:{pages}"), format!("--listen-agents=127.0.0.1:{agents}")]);
+        }
+        Process::start(&mut command, &self.folder.join(log))
+    }
+
+    fn admin(&self, words: &[&str]) -> Result<Value> {
+        let mut command = Command::new(self.programs.join("tidemark"));
+        let output =
+            command.args(["-o", "json", "admin"]).args(words).arg("--data").arg(self.data()).output()?;
+        if !output.status.success() {
+            return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
+        }
+        Ok(serde_json::from_slice(&output.stdout)?)
+    }
 }
 
 fn text(value: &Value, field: &str) -> Result<String> {

@@ -13,9 +13,11 @@ mod begin;
 mod catalog;
 mod copy;
 mod dice;
+mod files;
 mod sessions;
 mod stage;
 mod users;
+mod workers;
 mod world;
 mod writes;
 
@@ -24,12 +26,13 @@ pub use copy::take;
 pub use dice::Dice;
 pub use sessions::Prepared;
 pub use stage::{Counts, Stage};
+pub use workers::Workers;
 pub use world::World;
 
 type Step = fn(&mut World) -> mongodb::error::Result<()>;
 
 /// What a workload is made of, and how often each comes, in parts of the sum.
-const STEPS_BY_WEIGHT: [(&str, u32, Step); 26] = [
+const STEPS_BY_WEIGHT: [(&str, u32, Step); 27] = [
     ("insert", 8, World::insert),
     ("insert many", 8, World::insert_many),
     ("replace", 6, World::replace),
@@ -41,6 +44,7 @@ const STEPS_BY_WEIGHT: [(&str, u32, Step); 26] = [
     ("find and modify", 6, World::find_and_modify),
     ("applyOps", 2, World::apply_ops),
     ("measure", 6, World::measure),
+    ("file", 3, World::file),
     ("transaction", 8, World::transaction),
     ("prepared transaction", 2, World::prepared_transaction),
     ("create", 5, World::create),
@@ -57,6 +61,23 @@ const STEPS_BY_WEIGHT: [(&str, u32, Step); 26] = [
     // These two are dear.
     ("drop database", 0, World::drop_database),
     ("large transaction", 0, World::large_transaction),
+];
+
+/// Those that change documents alone, as long as all collections are there.
+const OF_DOCUMENTS: [&str; 13] = [
+    "insert",
+    "insert many",
+    "replace",
+    "delete",
+    "delete many",
+    "update",
+    "update many",
+    "update in arrays",
+    "find and modify",
+    "measure",
+    "file",
+    "transaction",
+    "large transaction",
 ];
 
 /// The names of all steps, under which they are counted.
@@ -86,6 +107,11 @@ impl World {
         let (name, _, step) = rare.or(common).unwrap();
         let still = self.shared.still.clone();
         let _going_on = still.read().unwrap();
+        let calm = self.shared.calm.clone();
+        let _changing = (!OF_DOCUMENTS.contains(name)).then(|| calm.read().unwrap());
+        if self.shared.leaves_out.contains(name) {
+            return;
+        }
         let accepted = step(self).is_ok();
         self.count(name, accepted);
     }

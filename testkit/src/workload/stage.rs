@@ -25,9 +25,13 @@ pub(super) struct Shared {
     pub(super) prepared: Arc<Mutex<usize>>,
     /// Read by who takes a step, written by who wants none to be taken.
     pub(super) still: Arc<RwLock<()>>,
+    /// Read by who takes a step that may change the catalog, written by who wants it to stay as it is.
+    pub(super) calm: Arc<RwLock<()>>,
+    /// Steps that are not taken on this stage.
+    pub(super) leaves_out: &'static [&'static str],
 }
 
-/// A replica set of one member with a workload on it.
+/// A replica set with a workload on it.
 #[derive(Debug)]
 pub struct Stage {
     set: ReplicaSet,
@@ -35,20 +39,31 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Starts the server.
+    /// Starts a replica set of one member.
     ///
     /// # Panics
     /// If it does not start.
     #[must_use]
     pub fn start() -> Self {
-        let options = Options {
+        Self::on(ReplicaSet::start(1, &Self::options()).unwrap(), &[])
+    }
+
+    /// A stage on a set that was started with [`Self::options`], among others; these steps are left out.
+    #[must_use]
+    pub fn on(set: ReplicaSet, leaves_out: &'static [&'static str]) -> Self {
+        Self { set, shared: Shared { leaves_out, ..Shared::default() } }
+    }
+
+    /// How servers must be started.
+    #[must_use]
+    pub fn options() -> Options {
+        Options {
             // Rounds with large transactions must not push out the beginning of their own oplog.
             oplog_size_mb: 990,
-            // For emptycapped, and for prepareTransaction outside of shards.
+            // For emptycapped, for prepareTransaction outside of shards, and for hashes at a moment.
             set_parameters: vec![("enableTestCommands".to_owned(), "1".to_owned())],
             ..Options::default()
-        };
-        Self { set: ReplicaSet::start(1, &options).unwrap(), shared: Shared::default() }
+        }
     }
 
     /// The server, as a replica set.
@@ -91,6 +106,17 @@ impl Stage {
     /// If a worker has panicked.
     pub fn still(&self) -> RwLockWriteGuard<'_, ()> {
         self.shared.still.write().unwrap()
+    }
+
+    /// All collections that steps on documents write to are made, and the catalog changes no more until the guard goes;
+    /// documents go on changing.
+    ///
+    /// # Panics
+    /// If a worker has panicked, or a collection is refused for long.
+    pub fn calm(&self, databases: &[String; 2]) -> RwLockWriteGuard<'_, ()> {
+        let calm = self.shared.calm.write().unwrap();
+        self.world(0, databases).furnish();
+        calm
     }
 
     /// A note of ours, read back: everything before it has been seen. Tried again, since a server that cannot

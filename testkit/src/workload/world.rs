@@ -2,14 +2,21 @@
 
 use super::dice::Dice;
 use super::stage::Shared;
+use crate::live::until;
 use bson::{Bson, Document, doc};
 use mongodb::sync::{Client, Collection, Database};
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// A collection with documents that is only written to, and never capped. What a user's `applyOps` inserts into
 /// a full capped collection pushes out others, and a 6.0 primary does not log that: its secondaries differ from
 /// it, and so would we.
 pub(super) const PLAIN: &str = "plain";
+
+/// The collections that come and go.
+const NAMES: [&str; 6] = ["c0", "c1", "c2", "c3", "dots.and /more", "cü"];
+/// An election may be under way.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One worker, and its view of the server.
 #[derive(Debug)]
@@ -28,7 +35,34 @@ impl World {
 
     /// Any name of a collection that comes and goes.
     pub(super) fn name(&mut self) -> &'static str {
-        self.dice.pick(&["c0", "c1", "c2", "c3", "dots.and /more", "cü"])
+        self.dice.pick(&NAMES)
+    }
+
+    /// Makes every collection that steps on documents write to, where it is not there.
+    pub(super) fn furnish(&mut self) {
+        for name in self.databases.clone() {
+            let database = self.client.database(&name);
+            let made = until("all collections to be there", PATIENCE, || {
+                self.furnish_one(&database).map_err(|error| error.to_string())
+            });
+            made.unwrap();
+        }
+    }
+
+    fn furnish_one(&mut self, database: &Database) -> mongodb::error::Result<()> {
+        let there = database.list_collection_names().run()?;
+        let is_missing = |name: &&&str| !there.iter().any(|it| it == *name);
+        NAMES
+            .iter()
+            .chain(&[PLAIN, "large"])
+            .filter(is_missing)
+            .try_for_each(|it| database.create_collection(*it).run())?;
+        if !there.iter().any(|it| it == "series") {
+            let series = doc! {"timeField": "t", "metaField": "m"};
+            self.run(database, doc! {"create": "series", "timeseries": series})?;
+        }
+        // Whoever finds a file makes no indexes.
+        self.upload(database, "kept".to_owned(), 1)
     }
 
     pub(super) fn collection(&mut self) -> Collection<Document> {

@@ -24,7 +24,7 @@ struct LongRun {
     rounds: u32,
 }
 
-const RUNS: [LongRun; 20] = [
+const RUNS: [LongRun; 21] = [
     LongRun {
         name: "kills",
         what: "kill the test runner with SIGKILL; no mongod and no folder of its may stay",
@@ -115,11 +115,19 @@ const RUNS: [LongRun; 20] = [
     },
     LongRun {
         name: "service",
-        what: "the whole service on a replica set with auth and TLS: elections, server and agents killed, restores compared",
+        what: "the whole service under a random load: everything killed, elections, snapshots compared; a round is a minute",
         package: "tidemark",
         target: "service",
-        test: "what_is_restored_is_what_was_there_through_kills_and_an_election",
-        rounds: 5,
+        test: "load::under_load_and_kills_every_snapshot_and_the_last_second_are_what_the_source_had",
+        rounds: 10,
+    },
+    LongRun {
+        name: "service-disk-full",
+        what: "fill the disk of a whole service and make room again (needs the right to mount one, and 3 GiB of memory)",
+        package: "tidemark",
+        target: "full_disk",
+        test: "a_disk_that_is_full_stops_the_service_for_no_longer_than_that",
+        rounds: 4,
     },
     LongRun {
         name: "head-live",
