@@ -2,7 +2,9 @@
 
 use super::error::Shown;
 use super::render::{Top, page};
-use super::view::{Button, EventRow, KeyRow, Lag, RestoreRow, buttons, lags, restore_row};
+use super::view::{
+    AgentRow, Button, EventRow, KeyRow, Lag, RestoreRow, buttons, lags, matter, restore_row, summary,
+};
 use crate::actions::overview::{self, SetView};
 use crate::actions::{Actor, Problem, Result, groups, keys, people, restores};
 use crate::login::doors::Desk;
@@ -47,6 +49,7 @@ struct GroupPage {
     sets: Vec<SetCard>,
     restores: Vec<RestoreRow>,
     people: Vec<(String, String, String)>,
+    agents: Vec<AgentRow>,
     agent_keys: Vec<KeyRow>,
     api_keys: Vec<KeyRow>,
     events: Vec<EventRow>,
@@ -60,12 +63,19 @@ struct SetCard {
     id: String,
     name: String,
     status: &'static str,
+    summary: String,
+    /// Whether something is late or wrong.
     is_late: bool,
+    /// Whether it was never started.
+    is_new: bool,
+    matters: Vec<String>,
     undo: Option<String>,
     lags: Vec<Lag>,
     hosts: Vec<String>,
     snapshots: usize,
     buttons: Vec<Button>,
+    /// Whether some of them have to be confirmed.
+    has_more: bool,
 }
 
 pub(super) async fn one(
@@ -75,7 +85,7 @@ pub(super) async fn one(
     person: Person,
 ) -> Shown {
     let group: GroupId = group.parse().map_err(|_| Problem::NotInGroup)?;
-    let install = (desk.install)(&group.to_string());
+    let install = desk.trust.agent(&group.to_string());
     let mut shown = desk.site.run(move |site| read(site, &person, group, install)).await?;
     // For whoever wants to type.
     if query.as_deref() == Some("hold") {
@@ -91,7 +101,7 @@ fn read(site: &Parts, person: &Person, group: GroupId, install: String) -> Resul
     let restores = restores::list(site, actor, group, None)?;
     let is_busy = restores.iter().any(|it| it.job.state == RestoreState::Preparing)
         || sets.iter().any(|it| it.backup.config.status == Status::Provisioning);
-    let mut top = Top::of(name.as_str(), person);
+    let mut top = Top::at(name.as_str(), person, now);
     top.refresh_secs = is_busy.then_some(REFRESH_SECS);
     let name_of = |restore: &restores::Restore| {
         let set = sets.iter().find(|it| it.backup.set.id == restore.job.replica_set);
@@ -110,6 +120,7 @@ fn read(site: &Parts, person: &Person, group: GroupId, install: String) -> Resul
         sets: sets.iter().map(|it| card(it, now)).collect(),
         restores,
         people: people.collect(),
+        agents: groups::agents(site, actor, group)?.iter().map(|it| AgentRow::of(it, now)).collect(),
         agent_keys,
         api_keys,
         events: events.iter().map(EventRow::of).collect(),
@@ -138,15 +149,20 @@ fn card(view: &SetView, now: tidemark_base::UnixMillis) -> SetCard {
         let until = it.0.saturating_add(tidemark_metadata::TERMINATION_UNDO_MS);
         super::render::moment(tidemark_base::UnixMillis(until))
     });
+    let buttons = buttons(config.status);
     SetCard {
         id: set.id.to_string(),
         name: set.name.to_string(),
         status: config.status.as_str(),
-        is_late: view.late.any(),
+        summary: summary(view),
+        is_late: view.late.any() || !view.matters.is_empty(),
+        is_new: config.status == Status::Inactive,
+        matters: view.matters.iter().map(matter).collect(),
         undo,
         lags: lags(view, now),
         hosts: hosts.collect(),
         snapshots: view.snapshots,
-        buttons: buttons(config.status),
+        has_more: buttons.iter().any(|it| it.confirm.is_some()),
+        buttons,
     }
 }

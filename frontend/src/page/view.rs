@@ -1,32 +1,87 @@
 //! Parts of pages, made of what was read: lags, buttons, restores, keys, events. Pure.
 
-use super::render::{ago, moment, size};
+use super::render::{ago, count, moment, size};
 use crate::actions::overview::SetView;
 use crate::actions::restores::{Restore, progress};
-use crate::actions::shown;
+use crate::actions::standing::{Copying, Matter};
 use tidemark_base::UnixMillis;
-use tidemark_metadata::{Event, RestoreState, RestoreTarget, Status};
+use tidemark_metadata::{Agent, Event, RestoreState, RestoreTarget, Status};
 
 /// How far one part of a backup has come.
 pub(super) struct Lag {
     pub(super) name: &'static str,
     pub(super) value: String,
-    pub(super) is_late: bool,
+    /// When it counts as late.
+    pub(super) rule: String,
+    /// What to do, if it is late.
+    pub(super) advice: Option<&'static str>,
 }
+
+const AGENT_IS_SILENT: &str = "On the agent's host, look at systemctl status tidemark-agent and journalctl -u \
+    tidemark-agent. Nothing is lost while the source's oplog still reaches back to the end of the stored one.";
+const NO_OPLOG: &str = "The agent is heard of but sends no oplog: journalctl -u tidemark-agent on its host says why. \
+    Look for a replica set without a primary, and for a full disk of this server.";
+const NOT_APPLIED: &str = "The daemon is behind, or does not run: its log on this server says why. The oplog is \
+    stored meanwhile, and nothing is lost.";
+const NO_SNAPSHOT: &str = "Look at what is late above first, then at the daemon's log and the room on this server's \
+    disk. Seconds can be restored as far as oplog is stored.";
 
 /// The four lags of a replica set.
 pub(super) fn lags(view: &SetView, now: UnixMillis) -> Vec<Lag> {
     let (at, late) = (&view.at, &view.late);
-    let lag = |name, at: Option<UnixMillis>, is_late| {
+    let lag = |name, at: Option<UnixMillis>, rule: &str, is_late: bool, advice| {
         let value = at.map_or_else(|| "none yet".to_owned(), |at| ago(at, now));
-        Lag { name, value, is_late }
+        Lag { name, value, rule: rule.to_owned(), advice: is_late.then_some(advice) }
+    };
+    let minutes = u32::from(view.backup.config.schedule.interval_hours) * 90;
+    let snapshot = match minutes % 60 {
+        0 => format!("late after {} h, which is 1½ intervals", minutes / 60),
+        _ => format!("late after {} h {} min, which is 1½ intervals", minutes / 60, minutes % 60),
     };
     vec![
-        lag("Agent last heard of", at.conf, late.conf),
-        lag("Oplog stored until", at.oplog, late.oplog),
-        lag("Applied until", at.head, late.head),
-        lag("Last snapshot stands for", at.snapshot, late.snapshot),
+        lag("Agent heard of", at.conf, "late after 1 h of silence", late.conf, AGENT_IS_SILENT),
+        lag("Oplog stored until", at.oplog, "late 1 h before the agent's last call", late.oplog, NO_OPLOG),
+        lag("Oplog applied until", at.head, "late 1 h behind the stored oplog", late.head, NOT_APPLIED),
+        lag("Newest snapshot good for", at.snapshot, &snapshot, late.snapshot, NO_SNAPSHOT),
     ]
+}
+
+const AWAITED: &str = "Waiting for an agent to begin the copy. It asks every few seconds: if this stays, look at its log.";
+const AT_REST: &str = "At rest: nothing is read from the source. Start it before the source's oplog has moved on, or \
+    everything has to be copied anew.";
+
+/// In one sentence, how a backup stands.
+pub(super) fn summary(view: &SetView) -> String {
+    match (view.backup.config.status, &view.copying) {
+        (Status::Inactive, _) => "Not backed up.".to_owned(),
+        (Status::Stopped, _) => AT_REST.to_owned(),
+        (Status::Terminating, _) => String::new(),
+        (_, Some(copying)) => copy_so_far(copying),
+        _ if view.late.any() || !view.matters.is_empty() => "Running, but something needs a look.".to_owned(),
+        _ if view.snapshots == 0 => "Running. The first snapshot is taken as soon as the copy is consistent.".to_owned(),
+        _ => "Running, and all of it keeps up.".to_owned(),
+    }
+}
+
+fn copy_so_far(copying: &Copying) -> String {
+    match copying {
+        Copying::Awaited => AWAITED.to_owned(),
+        Copying::Sent { collections, done, documents, bytes } => {
+            let (documents, bytes) = (count(*documents), size(*bytes));
+            format!("Copying: {done} of {collections} collections complete, {documents} documents so far ({bytes}).")
+        }
+        Copying::Built { doing, done, total } => {
+            let doing = doing.as_ref().map_or("the copy is complete, and the head is built of it", |it| it.as_str());
+            let parts = total.filter(|it| *it > 0).map(|total| format!(" ({} %)", done.saturating_mul(100) / total));
+            format!("Preparing: {doing}{}.", parts.unwrap_or_default())
+        }
+    }
+}
+
+/// Something to look at, as a line.
+pub(super) fn matter(matter: &Matter) -> String {
+    let since = matter.since.map(|it| format!("since {}: ", moment(it)));
+    format!("{}{}", since.unwrap_or_default(), matter.text)
 }
 
 /// What can be done about a backup as it stands.
@@ -41,13 +96,14 @@ pub(super) struct Button {
 pub(super) fn buttons(status: Status) -> Vec<Button> {
     let button = |to: Status, label| Button { status: to.as_str(), label, confirm: None };
     let confirmed = |to: Status, label, text| Button { status: to.as_str(), label, confirm: Some(text) };
-    let anew = || confirmed(Status::Provisioning, "Copy anew", "Everything is copied again; snapshots stay");
+    let anew = || confirmed(Status::Provisioning, "Copy anew", "Copy everything again. Snapshots stay");
     match status {
-        Status::Inactive => vec![button(Status::Started, "Start")],
+        // By the form of its own page, where it is said what is copied.
+        Status::Inactive => Vec::new(),
         Status::Provisioning => vec![button(Status::Stopped, "Stop")],
         Status::Started => vec![button(Status::Stopped, "Stop"), anew()],
         Status::Stopped => {
-            let all = "All snapshots and the oplog go; it can be undone for 24 hours";
+            let all = "Delete all snapshots and the oplog, after 24 hours in which this can be undone";
             vec![button(Status::Started, "Start"), anew(), confirmed(Status::Terminating, "Terminate", all)]
         }
         Status::Terminating => vec![button(Status::Stopped, "Undo the termination")],
@@ -84,7 +140,9 @@ pub(super) fn restore_row(restore: &Restore, set: String, now: UnixMillis) -> Re
         RestoreState::Preparing => {
             format!("being prepared{}", doing.map(|it| format!(": {it}")).unwrap_or_default())
         }
-        RestoreState::Ready { bytes } => format!("ready, {} unpacked", size(*bytes)),
+        RestoreState::Ready { bytes } => {
+            format!("ready: {} unpacked, kept for a day. Make a link to fetch it.", size(*bytes))
+        }
         RestoreState::Failed { error } => format!("cannot be prepared: {error}"),
         RestoreState::Cancelled => "cancelled".to_owned(),
     };
@@ -104,6 +162,34 @@ pub(super) fn restore_row(restore: &Restore, set: String, now: UnixMillis) -> Re
         is_ready: matches!(job.state, RestoreState::Ready { .. }),
         is_failed: matches!(job.state, RestoreState::Failed { .. }),
         links: links.collect(),
+    }
+}
+
+/// An agent that was heard of.
+pub(super) struct AgentRow {
+    pub(super) name: String,
+    pub(super) host: String,
+    pub(super) version: String,
+    pub(super) seen: String,
+    /// If its clock is off.
+    pub(super) clock: Option<String>,
+}
+
+/// How far an agent's clock may be off before the page says so, in milliseconds.
+const CLOCK_OFF_MS: u64 = 60_000;
+
+impl AgentRow {
+    pub(super) fn of(agent: &Agent, now: UnixMillis) -> Self {
+        let off_ms = agent.clock_ahead_ms.unsigned_abs();
+        let side = if agent.clock_ahead_ms > 0 { "ahead" } else { "behind" };
+        let clock = format!("its clock is {} s {side}", off_ms / 1000);
+        Self {
+            name: agent.agent.to_string(),
+            host: agent.host.to_string(),
+            version: agent.version.to_string(),
+            seen: ago(agent.seen_at, now),
+            clock: (off_ms > CLOCK_OFF_MS).then_some(clock),
+        }
     }
 }
 
@@ -131,7 +217,7 @@ pub(super) struct EventRow {
 impl EventRow {
     pub(super) fn of(event: &Event) -> Self {
         let who = event.what.actor.as_ref().map_or_else(String::new, ToString::to_string);
-        Self { at: shown(event.at), text: event.what.text.to_string(), who }
+        Self { at: moment(event.at), text: event.what.text.to_string(), who }
     }
 }
 

@@ -3,14 +3,13 @@
 
 use crate::doors::{form, look};
 use crate::rig::{Answer, NOW, Rig, SET};
+use crate::states::{heard_of, status};
 use axum::http::StatusCode;
 use std::time::Duration;
 use tidemark_base::UnixMillis;
-use tidemark_metadata::rules::lease::Holder;
 use tidemark_metadata::rules::roles::Role;
 use tidemark_metadata::{
-    Agent, BackupConfig, Copies, Host, HostName, Job, JobKind, JobState, Progress, ReplicaSet, RestoreJob,
-    RestoreState, Status, Subject, Text,
+    BackupConfig, Copies, Job, JobKind, JobState, Progress, RestoreJob, RestoreState, Status, Subject, Text,
 };
 
 fn keep(name: &str, page: &Answer) {
@@ -49,36 +48,6 @@ fn check(answer: &Answer) {
             ["/login", "/signup", "/invitation/"].iter().any(|it| form.contains(&format!("action=\"{it}")));
         assert!(is_door || form.contains("name=\"csrf\" value=\""), "{form}");
     }
-}
-
-/// Lets an agent be active, and last heard of then.
-fn heard_of(rig: &Rig, seen_at: UnixMillis) {
-    let agent = Subject::new("a1").unwrap();
-    let holder = Holder { name: agent.clone(), incarnation: [1; 8] };
-    rig.put(&ReplicaSet { active: Some(holder.lease(seen_at, 90_000)), ..rig.set() });
-    rig.put(&Agent {
-        group: rig.group,
-        agent,
-        host: HostName::new("db1.example.com").unwrap(),
-        version: Text::fit("0.1.0"),
-        seen_at,
-        clock_ahead_ms: 0,
-    });
-    rig.put(&Host {
-        group: rig.group,
-        name: HostName::new("db1.example.com").unwrap(),
-        port: 27017,
-        replica_set: Some(SET.parse().unwrap()),
-        state: Text::fit("PRIMARY"),
-        version: Text::fit("6.0.5"),
-        seen_at,
-    });
-}
-
-fn status(rig: &Rig, status: Status) {
-    let config = BackupConfig::new(rig.group, SET.parse().unwrap());
-    let terminated_at = (status == Status::Terminating).then_some(NOW);
-    rig.put(&BackupConfig { status, terminated_at, ..config });
 }
 
 #[tokio::test]
