@@ -42,8 +42,18 @@ impl Browser {
         let mut command = Command::new("sh");
         command.args(["-c", r#"exec "$0" "$@" 3<&0 4>&1 </dev/null >&2"#]).arg(program);
         // It sees nothing but our own page, and a sandbox is not to be had for root or in most containers.
-        command.args(["--headless", "--no-sandbox", "--remote-debugging-pipe", "--ignore-certificate-errors"]);
-        command.args(["--no-first-run", "--disable-background-networking", "--disable-gpu", "--hide-scrollbars"]);
+        command.args([
+            "--headless",
+            "--no-sandbox",
+            "--remote-debugging-pipe",
+            "--ignore-certificate-errors",
+        ]);
+        command.args([
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-gpu",
+            "--hide-scrollbars",
+        ]);
         command.arg(format!("--user-data-dir={}", profile.path().display()));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(File::create(log)?);
         let mut process = command.spawn()?;
@@ -174,6 +184,7 @@ fn program() -> Result<std::path::PathBuf> {
     let folders: Vec<_> = std::env::split_paths(&path).collect();
     let places = NAMES.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
     let found = places.into_iter().find(|it| it.is_file());
-    let advice = format!("there is no Chromium on PATH: install the package `chromium`, or set {VARIABLE} to one");
+    let advice =
+        format!("there is no Chromium on PATH: install the package `chromium`, or set {VARIABLE} to one");
     found.ok_or_else(|| advice.into())
 }

@@ -27,7 +27,8 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 type Result<T> = std::result::Result<T, Failure>;
 
 fn main() -> Result<()> {
-    let folder = std::env::args().nth(1).ok_or("started by `cargo xtask page`, with a folder for pictures")?;
+    let folder =
+        std::env::args().nth(1).ok_or("started by `cargo xtask page`, with a folder for pictures")?;
     let folder = Path::new(&folder);
     std::fs::create_dir_all(folder)?;
     let runtime = tokio::runtime::Runtime::new()?;

@@ -28,7 +28,8 @@ impl Served {
         let names = vec!["127.0.0.1".to_owned()];
         let tls = Tls::open(Source::OwnCa { folder: keys.path().join("tls"), names }, &*rig.clock)?;
         let address = SocketAddr::from(([127, 0, 0, 1], port));
-        let serving = serve(Listener { address, security: Security::Tls(Arc::new(tls)) }, rig.router.clone())?;
+        let serving =
+            serve(Listener { address, security: Security::Tls(Arc::new(tls)) }, rig.router.clone())?;
         Ok(Self { rig, url, _serving: serving, _keys: keys })
     }
 }

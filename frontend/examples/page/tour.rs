@@ -121,7 +121,8 @@ impl<'s> Tour<'s> {
         self.look("15-link")?;
         self.go(&group)?;
         self.look("16-restore-linked")?;
-        let why = Text::fit("no state of 2026-11-21 10:00:00 can be made: the oldest is of 2026-11-22 09:00:00");
+        let why =
+            Text::fit("no state of 2026-11-21 10:00:00 can be made: the oldest is of 2026-11-22 09:00:00");
         self.rig.put(&RestoreJob { state: RestoreState::Failed { error: why }, ..job });
         self.go(&group)?;
         self.look("17-restore-failed")
@@ -173,7 +174,9 @@ impl<'s> Tour<'s> {
     fn keys_and_people(&mut self) -> Result<()> {
         let group = self.group();
         self.go(&group)?;
-        self.ask(&format!("document.querySelector('form[action=\"{group}/agentkeys\"] [name=name]').value = 'east'"))?;
+        self.ask(&format!(
+            "document.querySelector('form[action=\"{group}/agentkeys\"] [name=name]').value = 'east'"
+        ))?;
         self.press(&format!("{group}/agentkeys"))?;
         self.look("30-agent-key")?;
         self.go(&group)?;

@@ -179,7 +179,10 @@ mod tests {
         assert_eq!(failure(&job), None);
         (job.last_error, job.failures) = (Some(Text::fit("the disk is full")), 3);
         let said = failure(&job).unwrap().text;
-        assert_eq!(said, "Oplog cannot be applied: the disk is full. It is tried again and again (3 failures).");
+        assert_eq!(
+            said,
+            "Oplog cannot be applied: the disk is full. It is tried again and again (3 failures)."
+        );
         job.state = JobState::Done { at: UnixMillis(1) };
         assert_eq!(failure(&job), None);
     }

@@ -229,7 +229,8 @@ pub(super) async fn agent_key(State(desk): State<Desk>, Path(group): Path<String
     let group = group_of(&group)?;
     let (actor, name) = (order.person.actor.clone(), order.fields.text("name").trim().to_owned());
     let made = desk.site.run(move |site| keys::create_for_agents(site, &actor, group, &name)).await?;
-    let text = "The key for agents of this group: write it into agent.conf as mmsApiKey. It is shown this once.";
+    let text =
+        "The key for agents of this group: write it into agent.conf as mmsApiKey. It is shown this once.";
     Ok(once(&order, group, text, vec![("Key", made.0.reveal().to_owned())]))
 }
 

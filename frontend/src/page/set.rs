@@ -3,8 +3,8 @@
 
 use super::error::Shown;
 use super::render::{Top, moment, page, size};
-use crate::actions::snapshots::{self, Kept};
 use crate::actions::backups::Backup;
+use crate::actions::snapshots::{self, Kept};
 use crate::actions::source::source_name;
 use crate::actions::{Problem, Result, backups, groups, standing};
 use crate::login::doors::Desk;
@@ -98,11 +98,17 @@ fn sources(backup: &Backup) -> Vec<(String, String, bool)> {
     let chosen = source_name(&backup.config.sync_source);
     let usual = [("SECONDARY", "a secondary, if there is one"), ("PRIMARY", "the primary")];
     let mut sources: Vec<_> = usual.map(|(name, text)| (name.to_owned(), text.to_owned())).into();
-    sources.extend(backup.set.seeds.iter().map(|it| format!("{}:{}", it.host, it.port)).map(|it| (it.clone(), it)));
+    sources.extend(
+        backup.set.seeds.iter().map(|it| format!("{}:{}", it.host, it.port)).map(|it| (it.clone(), it)),
+    );
     if !sources.iter().any(|(name, _)| *name == chosen) {
         sources.push((chosen.clone(), chosen.clone()));
     }
-    sources.into_iter().map(|(name, text)| (name == chosen, name, text)).map(|(is, name, text)| (name, text, is)).collect()
+    sources
+        .into_iter()
+        .map(|(name, text)| (name == chosen, name, text))
+        .map(|(is, name, text)| (name, text, is))
+        .collect()
 }
 
 /// The newest that nothing is known against is what a restore takes, if nothing else is said.

@@ -46,7 +46,8 @@ pub(super) fn lags(view: &SetView, now: UnixMillis) -> Vec<Lag> {
     ]
 }
 
-const AWAITED: &str = "Waiting for an agent to begin the copy. It asks every few seconds: if this stays, look at its log.";
+const AWAITED: &str =
+    "Waiting for an agent to begin the copy. It asks every few seconds: if this stays, look at its log.";
 const AT_REST: &str = "At rest: nothing is read from the source. Start it before the source's oplog has moved on, or \
     everything has to be copied anew.";
 
@@ -58,7 +59,9 @@ pub(super) fn summary(view: &SetView) -> String {
         (Status::Terminating, _) => String::new(),
         (_, Some(copying)) => copy_so_far(copying),
         _ if view.late.any() || !view.matters.is_empty() => "Running, but something needs a look.".to_owned(),
-        _ if view.snapshots == 0 => "Running. The first snapshot is taken as soon as the copy is consistent.".to_owned(),
+        _ if view.snapshots == 0 => {
+            "Running. The first snapshot is taken as soon as the copy is consistent.".to_owned()
+        }
         _ => "Running, and all of it keeps up.".to_owned(),
     }
 }
@@ -68,11 +71,15 @@ fn copy_so_far(copying: &Copying) -> String {
         Copying::Awaited => AWAITED.to_owned(),
         Copying::Sent { collections, done, documents, bytes } => {
             let (documents, bytes) = (count(*documents), size(*bytes));
-            format!("Copying: {done} of {collections} collections complete, {documents} documents so far ({bytes}).")
+            format!(
+                "Copying: {done} of {collections} collections complete, {documents} documents so far ({bytes})."
+            )
         }
         Copying::Built { doing, done, total } => {
-            let doing = doing.as_ref().map_or("the copy is complete, and the head is built of it", |it| it.as_str());
-            let parts = total.filter(|it| *it > 0).map(|total| format!(" ({} %)", done.saturating_mul(100) / total));
+            let doing =
+                doing.as_ref().map_or("the copy is complete, and the head is built of it", |it| it.as_str());
+            let parts =
+                total.filter(|it| *it > 0).map(|total| format!(" ({} %)", done.saturating_mul(100) / total));
             format!("Preparing: {doing}{}.", parts.unwrap_or_default())
         }
     }

@@ -6,8 +6,8 @@ use tidemark_base::{CollectionUuid, UnixMillis};
 use tidemark_head::head::HeadName;
 use tidemark_metadata::rules::lease::Holder;
 use tidemark_metadata::{
-    Agent, BackupConfig, Copies, Host, HostName, Namespace, ReplicaSet, ReplicaSetId, Seed, SetName, Sight, Status,
-    Subject, Text,
+    Agent, BackupConfig, Copies, Host, HostName, Namespace, ReplicaSet, ReplicaSetId, Seed, SetName, Sight,
+    Status, Subject, Text,
 };
 use tidemark_oplog::catalog::Collection;
 use tidemark_oplog::initial_sync::BatchId;
@@ -39,7 +39,8 @@ pub(crate) fn heard_of(rig: &Rig, seen_at: UnixMillis) {
 /// Lets the agent complain of the source.
 pub(crate) fn complained(rig: &Rig, problems: &[&str]) {
     let problems = problems.iter().map(|it| Text::fit(it)).collect();
-    let sight = Sight { at: rig.set().created_at, source_clock: None, majority: None, oldest: None, problems };
+    let sight =
+        Sight { at: rig.set().created_at, source_clock: None, majority: None, oldest: None, problems };
     rig.put(&ReplicaSet { sight: Some(sight), ..rig.set() });
 }
 
@@ -66,7 +67,8 @@ pub(crate) fn copied(rig: &Rig) {
     let name = HeadName::new(&rig.group.to_string(), SET).unwrap();
     let store = &rig.site.parts().store;
     let (syncs, session) = (name.syncs(store), store.session(&[]).unwrap());
-    let at = tidemark_base::OpTime { ts: tidemark_base::Timestamp { secs: 1_795_341_000, ordinal: 1 }, term: 1 };
+    let at =
+        tidemark_base::OpTime { ts: tidemark_base::Timestamp { secs: 1_795_341_000, ordinal: 1 }, term: 1 };
     let sync = syncs.begin(&session, None, at).unwrap();
     change(rig, |config| config.copies = Copies::From(sync.number));
     for (number, collection) in [(1, "orders"), (2, "people"), (3, "stock")] {
@@ -84,7 +86,8 @@ pub(crate) fn copied(rig: &Rig) {
 
 /// Replica sets with names that are hard to show: long, without a place to break, and like markup.
 pub(crate) fn strange_sets(rig: &Rig) {
-    let names = ["a".repeat(120), "<script>alert('x')</script>".to_owned(), "ünïcödé \u{202e}drawkcab".to_owned()];
+    let names =
+        ["a".repeat(120), "<script>alert('x')</script>".to_owned(), "ünïcödé \u{202e}drawkcab".to_owned()];
     for (number, name) in (1..).zip(names) {
         let id: ReplicaSetId = format!("{number:024x}").parse().unwrap();
         let host = |letter: &str| HostName::new(format!("{}.example.com", letter.repeat(60))).unwrap();

@@ -100,8 +100,7 @@ fn pages(args: &WebArgs, site: &Site, metrics: &Metrics, urls: &Urls, tls: Optio
         mothership: urls.agents.clone(),
     };
     let doors = Doors::new(args.open_sign_up, args.behind_proxy);
-    let trust =
-        Trust { public_url: urls.public.clone(), fingerprint: tls.and_then(Tls::ca_fingerprint) };
+    let trust = Trust { public_url: urls.public.clone(), fingerprint: tls.and_then(Tls::ca_fingerprint) };
     Ok(public::router(site.clone())
         .merge(page::router(site.clone(), doors, trust))
         .merge(download::router(site.clone()))
