@@ -71,8 +71,8 @@ pub(crate) struct SetView {
     pub(crate) at: Positions,
     /// What of it is late.
     pub(crate) late: Late,
-    /// How many snapshots there are.
-    pub(crate) snapshots: usize,
+    /// The names of its snapshots, and the moments they are of.
+    pub(crate) snapshots: Vec<(String, UnixMillis)>,
     /// What else somebody should look at.
     pub(crate) matters: Vec<Matter>,
     /// How far the copy is, while one is made.
@@ -110,7 +110,8 @@ fn view(parts: &Parts, backup: Backup, events: &[Event]) -> Result<SetView> {
     let hosts = hosts.into_iter().map(|it| it.record).collect();
     let matters = standing::matters(parts, &backup, events)?;
     let copying = standing::copying(parts, &backup, &name)?;
-    Ok(SetView { backup, hosts, at, late, snapshots: all.len(), matters, copying })
+    let snapshots = all.iter().map(|(id, it)| (snapshots::name(*id), snapshots::moment(it))).collect();
+    Ok(SetView { backup, hosts, at, late, snapshots, matters, copying })
 }
 
 const fn seconds(secs: u32) -> UnixMillis {

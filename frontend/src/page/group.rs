@@ -2,9 +2,8 @@
 
 use super::error::Shown;
 use super::render::{Top, page};
-use super::view::{
-    AgentRow, Button, EventRow, KeyRow, Lag, RestoreRow, buttons, lags, matter, restore_row, summary,
-};
+use super::stand::{Lag, lags, matter, summary};
+use super::view::{AgentRow, Button, EventRow, KeyRow, RestoreRow, buttons, restore_row};
 use crate::actions::overview::{self, SetView};
 use crate::actions::{Actor, Problem, Result, groups, keys, people, restores};
 use crate::login::doors::Desk;
@@ -13,8 +12,9 @@ use crate::site::Parts;
 use askama::Template;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse as _, Redirect};
+use tidemark_base::UnixMillis;
 use tidemark_metadata::rules::roles::Permission;
-use tidemark_metadata::{Group, GroupId, Record as _, RestoreState, Status};
+use tidemark_metadata::{Group, GroupId, Record as _, RestoreState, RestoreTarget, Status};
 
 /// Events on the page, and restores.
 const EVENTS: usize = 20;
@@ -103,11 +103,7 @@ fn read(site: &Parts, person: &Person, group: GroupId, install: String) -> Resul
         || sets.iter().any(|it| it.backup.config.status == Status::Provisioning);
     let mut top = Top::at(name.as_str(), person, now);
     top.refresh_secs = is_busy.then_some(REFRESH_SECS);
-    let name_of = |restore: &restores::Restore| {
-        let set = sets.iter().find(|it| it.backup.set.id == restore.job.replica_set);
-        set.map_or_else(|| restore.job.replica_set.to_string(), |it| it.backup.set.name.to_string())
-    };
-    let restores = restores.iter().take(RESTORES).map(|it| restore_row(it, name_of(it), now)).collect();
+    let restores = restores.iter().take(RESTORES).map(|it| restore_row(it, named(it, &sets), now)).collect();
     let (agent_keys, api_keys) = key_rows(site, actor, group)?;
     let (events, _) = groups::events(site, actor, group, (0, EVENTS))?;
     let people = people::list(site, actor, group)?.into_iter().map(|it| {
@@ -131,6 +127,19 @@ fn read(site: &Parts, person: &Person, group: GroupId, install: String) -> Resul
     })
 }
 
+/// What a restore is of: the name of the replica set, and the moment of the snapshot, as far as they are still there.
+fn named(restore: &restores::Restore, sets: &[SetView]) -> (String, Option<UnixMillis>) {
+    let job = &restore.job;
+    let Some(set) = sets.iter().find(|it| it.backup.set.id == job.replica_set) else {
+        return (job.replica_set.to_string(), None);
+    };
+    let taken = match &job.target {
+        RestoreTarget::Snapshot { name } => set.snapshots.iter().find(|(it, _)| it == name.as_str()),
+        RestoreTarget::PointInTime { .. } => None,
+    };
+    (set.backup.set.name.to_string(), taken.map(|(_, at)| *at))
+}
+
 fn key_rows(site: &Parts, actor: &Actor, group: GroupId) -> Result<(Vec<KeyRow>, Vec<KeyRow>)> {
     let of_agents = keys::of_agents(site, actor, group)?;
     let of_agents = of_agents.iter().map(|it| KeyRow::new(it.id(), it.name.as_str(), "", it.created_at));
@@ -142,12 +151,12 @@ fn key_rows(site: &Parts, actor: &Actor, group: GroupId) -> Result<(Vec<KeyRow>,
     Ok((of_agents.collect(), of_api.collect()))
 }
 
-fn card(view: &SetView, now: tidemark_base::UnixMillis) -> SetCard {
+fn card(view: &SetView, now: UnixMillis) -> SetCard {
     let (set, config) = (&view.backup.set, &view.backup.config);
     let hosts = view.hosts.iter().map(|it| format!("{}:{} {} {}", it.name, it.port, it.state, it.version));
     let undo = config.terminated_at.map(|it| {
         let until = it.0.saturating_add(tidemark_metadata::TERMINATION_UNDO_MS);
-        super::render::moment(tidemark_base::UnixMillis(until))
+        super::render::moment(UnixMillis(until))
     });
     let buttons = buttons(config.status);
     SetCard {
@@ -161,7 +170,7 @@ fn card(view: &SetView, now: tidemark_base::UnixMillis) -> SetCard {
         undo,
         lags: lags(view, now),
         hosts: hosts.collect(),
-        snapshots: view.snapshots,
+        snapshots: view.snapshots.len(),
         has_more: buttons.iter().any(|it| it.confirm.is_some()),
         buttons,
     }

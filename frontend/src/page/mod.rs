@@ -11,6 +11,7 @@ mod group;
 mod order;
 mod render;
 mod set;
+mod stand;
 mod view;
 
 pub(crate) use error::{error, refused};

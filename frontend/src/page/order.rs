@@ -154,12 +154,13 @@ fn wish(fields: &Fields) -> Result<Wish> {
     Ok(Wish { when, namespaces, users_and_roles, gzip })
 }
 
-/// A second in UTC, as browsers send it: with seconds or, if they are zero, without.
+/// A second in UTC, as pages show it, or as logs and browsers write it; without seconds they are zero.
 fn parse_second(text: &str) -> Result<u32> {
+    let text = text.trim_end_matches("UTC").trim_end_matches('Z').trim().replacen(' ', "T", 1);
     let seconds = if text.len() == 16 { ":00" } else { "" };
     let stamp = format!("{text}{seconds}Z").parse::<jiff::Timestamp>().ok();
     let second = stamp.and_then(|it| u32::try_from(it.as_second()).ok());
-    second.ok_or_else(|| Problem::invalid("second", "it is a time like 2026-11-22T10:00:00, in UTC"))
+    second.ok_or_else(|| Problem::invalid("second", "it is a time like 2026-11-22 10:00:00, in UTC"))
 }
 
 pub(super) async fn cancel(
@@ -262,4 +263,23 @@ pub(super) async fn revoke_api_key(
     let group = group_of(&group)?;
     desk.site.run(move |site| keys::revoke_of_api(site, &order.person.actor, group, &id)).await?;
     Ok(back(group))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_is_taken_as_pages_logs_and_browsers_write_it() {
+        for text in
+            ["2026-11-22 10:00:00 UTC", "2026-11-22T10:00:00Z", "2026-11-22T10:00", "2026-11-22 10:00:00"]
+        {
+            assert_eq!(parse_second(text).unwrap(), 1_795_341_600, "{text}");
+        }
+        for bad in
+            ["", "yesterday", "10:00", "2026-11-22", "2026-11-22T10:00:00+01:00", "1969-01-01 00:00:00"]
+        {
+            assert!(parse_second(bad).is_err(), "{bad}");
+        }
+    }
 }

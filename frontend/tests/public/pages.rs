@@ -269,7 +269,7 @@ async fn what_needs_a_look_is_said_until_it_is_over() {
     strange_sets(&rig);
     let text = page(&rig, "matters", &at, &cookie).await;
     assert!(text.contains("The agent says: there is no &#60;primary&#62;") && text.contains("needs a look"));
-    assert!(text.contains("since 2026-11-22 10:00:00 UTC: the store has 5 bytes left"));
+    assert!(text.contains("Since 2026-11-22 10:00:00 UTC: the store has 5 bytes left"));
     complained(&rig, &[]);
     noted(&rig, "SPACE_BACK", "there is room again");
     let text = page(&rig, "over", &at, &cookie).await;
@@ -286,7 +286,8 @@ async fn a_restore_says_which_seconds_there_are_and_takes_a_second_before_a_snap
     let text = page(&rig, "window", &set, &cookie).await;
     let hour_ago = "<strong>2026-11-22 09:00:00 UTC</strong>";
     assert!(text.contains(&format!("Any second can be restored from {hour_ago} until {hour_ago}")));
-    let fields = [("csrf", csrf.as_str()), ("snapshot", &rig.snapshot), ("second", "2026-11-22T09:00")];
+    let fields =
+        [("csrf", csrf.as_str()), ("snapshot", &rig.snapshot), ("second", "2026-11-22 09:00:00 UTC")];
     let asked = rig.send(form(&format!("{set}/restores"), &cookie, &fields)).await;
     assert_eq!(asked.status, StatusCode::SEE_OTHER);
     let job = rig.metadata().all::<RestoreJob>(tidemark_metadata::By::IdPrefix("")).unwrap().remove(0).record;
