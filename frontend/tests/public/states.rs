@@ -86,7 +86,7 @@ pub(crate) fn copied(rig: &Rig) {
 
 /// Replica sets with names that are hard to show: long, without a place to break, and like markup.
 pub(crate) fn strange_sets(rig: &Rig) {
-    let names = ["a".repeat(120), "<script>alert('x')".to_owned(), "ünïcödé \u{202e}drawkcab".to_owned()];
+    let names = ["a".repeat(120), "<script>alert('x')".to_owned(), "ünïcödé, ünd nöch mëhr".to_owned()];
     for (number, name) in (1..).zip(names) {
         let id: ReplicaSetId = format!("{number:024x}").parse().unwrap();
         let host = |letter: &str| HostName::new(format!("{}.example.com", letter.repeat(60))).unwrap();
