@@ -362,7 +362,7 @@ async fn keys_are_shown_once() {
     let key = format!("tma_{}", &once.text().split("tma_").nth(1).unwrap()[..64]);
     assert!(rig.metadata().agent_of_key(&key).unwrap().is_some());
     let once = rig.send(form(&format!("{at}/apikeys"), &cookie, &fields)).await.text();
-    let private = once.split("<dt>Private key</dt><dd><code>").nth(1).unwrap()[..64].to_owned();
+    let private = once.split("<dt>Private key</dt><dd><pre><code>").nth(1).unwrap()[..64].to_owned();
     let text = page(&rig, "keys", &at, &cookie).await;
     assert!(text.contains("east") && !text.contains(&key) && !text.contains(&private));
     let ids: Vec<&str> =
