@@ -1,7 +1,7 @@
 //! What an agent's host needs: the agent itself, the CA, a systemd unit, and a script that puts them in place.
 //!
 //! Nothing here is secret, so nothing asks who comes; nothing here is to be trusted, either, before the CA is: the lines
-//! of [`snippet`], which people copy from a page they have logged in to, fetch the CA first, hold it against its
+//! of [`Trust`], which people copy from a page they have logged in to, fetch the CA first, hold it against its
 //! fingerprint, and trust the server by it for all the rest.
 
 use crate::site::Site;
@@ -45,20 +45,48 @@ pub fn router(site: Site, parcel: Parcel) -> Router {
         .with_state(Shop { site, parcel: Arc::new(parcel) })
 }
 
-/// The lines that install an agent on a host, for people to copy. The agent's key is asked for at the end, and is in
-/// none of them.
-#[must_use]
-pub fn snippet(public_url: &str, fingerprint: Option<&str>, group: &str) -> String {
-    let Some(fingerprint) = fingerprint else {
-        return format!("curl -fsS {public_url}/install/agent.sh | sudo sh -s -- {group}\n");
-    };
-    // The sum of the certificate itself, whatever lines it is written in; needs no openssl.
-    format!(
-        "curl -fsSk {public_url}/install/ca.pem -o tidemark-ca.pem &&\n\
-         test \"$(sed '/-----/d' tidemark-ca.pem | base64 -d | sha256sum | cut -d' ' -f1)\" = {fingerprint} &&\n\
-         curl -fsS --cacert tidemark-ca.pem {public_url}/install/agent.sh -o tidemark-agent.sh &&\n\
-         sudo sh tidemark-agent.sh {group} tidemark-ca.pem\n"
-    )
+/// How whoever copies lines from a page comes to trust this server.
+#[derive(Clone, Debug)]
+pub struct Trust {
+    /// How browsers reach 8080, without a slash at the end.
+    pub public_url: String,
+    /// The SHA-256 of the CA's certificate; none if everybody trusts the server's certificate already.
+    pub fingerprint: Option<String>,
+}
+
+impl Trust {
+    /// The lines that install an agent on a host, for people to copy. The agent's key is asked for at the end, and is in
+    /// none of them.
+    #[must_use]
+    pub fn agent(&self, group: &str) -> String {
+        let url = &self.public_url;
+        match self.ca() {
+            None => format!("curl -fsS {url}/install/agent.sh | sudo sh -s -- {group}\n"),
+            Some(ca) => format!(
+                "{ca}curl -fsS --cacert tidemark-ca.pem {url}/install/agent.sh -o tidemark-agent.sh &&\n\
+                 sudo sh tidemark-agent.sh {group} tidemark-ca.pem\n"
+            ),
+        }
+    }
+
+    /// The lines that restore what is behind a link.
+    #[must_use]
+    pub fn download(&self, link: &str, is_packed: bool) -> String {
+        let (ca, packed) = (self.ca(), if is_packed { " --gzip" } else { "" });
+        let trusted = if ca.is_some() { " --cacert tidemark-ca.pem" } else { "" };
+        let ca = ca.unwrap_or_default();
+        format!("{ca}curl -fsS{trusted} '{link}' | mongorestore --archive{packed}\n")
+    }
+
+    /// The lines that fetch the CA and hold it against its fingerprint.
+    fn ca(&self) -> Option<String> {
+        let (url, fingerprint) = (&self.public_url, self.fingerprint.as_ref()?);
+        // The sum of the certificate itself, whatever lines it is written in; needs no openssl.
+        Some(format!(
+            "curl -fsSk {url}/install/ca.pem -o tidemark-ca.pem &&\n\
+             test \"$(sed '/-----/d' tidemark-ca.pem | base64 -d | sha256sum | cut -d' ' -f1)\" = {fingerprint} &&\n"
+        ))
+    }
 }
 
 async fn script(State(shop): State<Shop>) -> Response {

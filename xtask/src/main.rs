@@ -14,7 +14,7 @@ mod verbs;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
-use verbs::{bench, check, demo, fuzz, long, test};
+use verbs::{bench, check, demo, fuzz, long, page, test};
 
 /// The chores of Tidemark.
 #[derive(Parser)]
@@ -63,6 +63,10 @@ enum Verb {
         #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
         minutes: Option<u32>,
     },
+    /// Every state of the page in a headless Chromium, checked, and kept as pictures in target/page to look at
+    ///
+    /// CHROMIUM names one of your own; else it is looked for on PATH.
+    Page,
     /// A small Tidemark at work on a real replica set, and a page to look at
     Demo {
         /// End when all was shown, instead of leaving the page up
@@ -80,6 +84,7 @@ fn main() -> ExitCode {
         Verb::Long { name, rounds } => long::run(name.as_deref(), rounds),
         Verb::Bench { name, cases, quick } => bench::run(name.as_deref(), &cases, quick),
         Verb::Fuzz { target, minutes } => fuzz::run(target.as_deref(), minutes),
+        Verb::Page => page::run(),
         Verb::Demo { once } => demo::run(once),
     };
     match done {

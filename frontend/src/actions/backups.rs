@@ -111,7 +111,7 @@ pub(crate) fn change(
     if is_unfit {
         return Err(Problem::refused(
             "what is left out can be changed only with a new copy of everything: order that first, or in the same change \
-             (statusName PROVISIONING)",
+             (by the box of the form, or statusName PROVISIONING)",
         ));
     }
     Ok(Backup { set, config })

@@ -12,6 +12,8 @@ pub(crate) mod people;
 mod problem;
 pub(crate) mod restores;
 pub(crate) mod snapshots;
+pub(crate) mod source;
+pub(crate) mod standing;
 
 pub(crate) use problem::{Problem, Result};
 

@@ -3,13 +3,14 @@
 //! [`late`] is a pure function of the positions; reading them is apart.
 
 use super::backups::{self, Backup};
+use super::standing::{self, Copying, Matter};
 use super::{Actor, Result, head_of, snapshots};
 use crate::site::Parts;
 use tidemark_base::UnixMillis;
 use tidemark_head::head::look_up;
 use tidemark_head::root::Root;
 use tidemark_head::{HeadError, snapshot};
-use tidemark_metadata::{Agent, By, GroupId, Host, ReplicaSet, Status};
+use tidemark_metadata::{Agent, By, Event, GroupId, Host, ReplicaSet, Status};
 
 const HOUR_MS: u64 = 3_600_000;
 
@@ -70,18 +71,22 @@ pub(crate) struct SetView {
     pub(crate) at: Positions,
     /// What of it is late.
     pub(crate) late: Late,
-    /// How many snapshots there are.
-    pub(crate) snapshots: usize,
+    /// The names of its snapshots, and the moments they are of.
+    pub(crate) snapshots: Vec<(String, UnixMillis)>,
+    /// What else somebody should look at.
+    pub(crate) matters: Vec<Matter>,
+    /// How far the copy is, while one is made.
+    pub(crate) copying: Option<Copying>,
 }
 
 /// All replica sets of a group.
 pub(crate) fn of_group(parts: &Parts, actor: &Actor, group: GroupId) -> Result<Vec<SetView>> {
     let found = backups::list(parts, actor, group)?;
-    found.into_iter().map(|backup| view(parts, backup)).collect()
+    let events = standing::events(parts, group)?;
+    found.into_iter().map(|backup| view(parts, backup, &events)).collect()
 }
 
-/// One replica set.
-pub(crate) fn view(parts: &Parts, backup: Backup) -> Result<SetView> {
+fn view(parts: &Parts, backup: Backup, events: &[Event]) -> Result<SetView> {
     let (group, set) = (backup.set.group, backup.set.id);
     let hosts = parts.metadata.all::<Host>(By::Key(&format!("{group}:{set}")))?;
     let name = head_of(group, set)?;
@@ -103,7 +108,10 @@ pub(crate) fn view(parts: &Parts, backup: Backup) -> Result<SetView> {
     let interval = backup.config.schedule.interval_hours;
     let late = if is_running { late(at, interval, parts.clock.now()) } else { Late::default() };
     let hosts = hosts.into_iter().map(|it| it.record).collect();
-    Ok(SetView { backup, hosts, at, late, snapshots: all.len() })
+    let matters = standing::matters(parts, &backup, events)?;
+    let copying = standing::copying(parts, &backup, &name)?;
+    let snapshots = all.iter().map(|(id, it)| (snapshots::name(*id), snapshots::moment(it))).collect();
+    Ok(SetView { backup, hosts, at, late, snapshots, matters, copying })
 }
 
 const fn seconds(secs: u32) -> UnixMillis {

@@ -60,7 +60,7 @@ impl Kept {
 }
 
 /// The name of a snapshot by its number.
-fn name(id: u64) -> String {
+pub(super) fn name(id: u64) -> String {
     format!("{id:016x}")
 }
 

@@ -38,12 +38,17 @@ if [ ! -e "$config" ]; then
             echo "mothership = @MOTHERSHIP@"
             [ -z "$ca" ] || echo "sslTrustedMMSBackupServerCertificate = /etc/tidemark/backup-ca.pem"
             echo "# replicaSets = rs0/db1.example.com:27017,db2.example.com:27017"
+            echo "# With auth and TLS; the password goes into the file, which is there and empty:"
+            echo "# username = tidemark"
+            echo "# passwordFile = /etc/tidemark/password"
+            echo "# tlsCAFile = /etc/tidemark/mongo-ca.pem"
         } >"$config"
+        [ -e /etc/tidemark/password ] || : >/etc/tidemark/password
     )
-    chown tidemark-agent "$config"
-    echo "Now write the key and the replica sets into $config, then:"
+    chown tidemark-agent "$config" /etc/tidemark/password
+    echo "Now write the key and the replica sets into $config, then, as root:"
 else
-    echo "$config is left as it is. Now:"
+    echo "$config is left as it is. Now, as root:"
 fi
-echo "    sudo -u tidemark-agent tidemark-agent check --config $config"
+echo "    runuser -u tidemark-agent -- tidemark-agent check --config $config"
 echo "    systemctl daemon-reload && systemctl enable --now tidemark-agent"

@@ -5,13 +5,22 @@ use std::process::Command;
 
 const FINGERPRINT: &str = "5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9";
 
+fn trust(fingerprint: Option<String>) -> Trust {
+    Trust { public_url: "https://backup:8080".to_owned(), fingerprint }
+}
+
 #[test]
 fn the_lines_to_copy_hold_the_ca_against_its_fingerprint_before_they_trust_it() {
-    let lines = snippet("https://backup:8080", Some(FINGERPRINT), "ab");
-    let place = |what: &str| lines.find(what).unwrap();
-    assert!(place(FINGERPRINT) < place("--cacert"));
-    assert_eq!(lines.matches("-fsSk").count(), 1, "only the CA is fetched without trust");
-    assert!(snippet("https://backup:8080", None, "ab").starts_with("curl -fsS https"));
+    let trust = trust(Some(FINGERPRINT.to_owned()));
+    for lines in [trust.agent("ab"), trust.download("https://backup:8080/restore/tml_1", false)] {
+        let place = |what: &str| lines.find(what).unwrap();
+        assert!(place(FINGERPRINT) < place("--cacert"));
+        assert_eq!(lines.matches("-fsSk").count(), 1, "only the CA is fetched without trust");
+    }
+    let known = super::Trust { fingerprint: None, ..trust };
+    assert!(known.agent("ab").starts_with("curl -fsS https"));
+    let download = known.download("https://backup:8080/restore/tml_1", true);
+    assert_eq!(download, "curl -fsS 'https://backup:8080/restore/tml_1' | mongorestore --archive --gzip\n");
 }
 
 /// The line that checks, run by a shell on a real certificate and on another.
@@ -23,7 +32,7 @@ fn a_shell_tells_the_right_ca_from_another() {
         crate::tls::Tls::open(source, &tidemark_base::UnixMillis(1_795_341_091_408)).unwrap()
     };
     let (ours, other) = (made("ours"), made("other"));
-    let lines = snippet("https://backup:8080", ours.ca_fingerprint().as_deref(), "ab");
+    let lines = trust(ours.ca_fingerprint()).agent("ab");
     let check = lines.lines().find(|it| it.starts_with("test ")).unwrap().trim_end_matches(" &&").to_owned();
     let passes = |pem: &str| {
         std::fs::write(folder.path().join("tidemark-ca.pem"), pem).unwrap();

@@ -1,6 +1,7 @@
 //! What logging in needs beside the site: the hasher of passwords, and counts of who tried how often.
 
 use super::limit::Limit;
+use crate::install::Trust;
 use crate::site::{Parts, Site};
 use axum::extract::ConnectInfo;
 use axum::http::{Extensions, HeaderMap};
@@ -135,15 +136,12 @@ fn network(address: IpAddr) -> String {
     }
 }
 
-/// The lines that install an agent for a group, by the group's id.
-pub(crate) type Lines = Arc<dyn Fn(&str) -> String + Send + Sync>;
-
-/// What pages work with: the site, its doors, and what they say of agents.
+/// What pages work with: the site, its doors, and the lines that people copy.
 #[derive(Clone)]
 pub(crate) struct Desk {
     pub(crate) site: Site,
     pub(crate) doors: Doors,
-    pub(crate) install: Lines,
+    pub(crate) trust: Arc<Trust>,
 }
 
 #[cfg(test)]

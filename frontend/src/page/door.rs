@@ -29,12 +29,15 @@ struct DoorPage {
     as_known: bool,
     /// Whether there is a way to sign up.
     sign_up: bool,
+    /// Whether somebody new chooses a password here.
+    is_new: bool,
 }
 
 impl DoorPage {
     fn new(title: &str, action: &str, button: &'static str, text: &'static str) -> Self {
         let top = Top::of_nobody(title.to_owned());
-        Self { top, action: action.to_owned(), button, text, problem: None, as_known: false, sign_up: false }
+        let action = action.to_owned();
+        Self { top, action, button, text, problem: None, as_known: false, sign_up: false, is_new: true }
     }
 }
 
@@ -44,7 +47,7 @@ const INVITED: &str = "You were invited to a group. Choose a user name and a pas
 
 fn login_page(desk: &Desk) -> DoorPage {
     let sign_up = desk.doors.is_sign_up_open();
-    DoorPage { sign_up, ..DoorPage::new("Log in", "/login", "Log in", "") }
+    DoorPage { sign_up, is_new: false, ..DoorPage::new("Log in", "/login", "Log in", "") }
 }
 
 pub(super) async fn login(State(desk): State<Desk>) -> Shown {

@@ -2,7 +2,8 @@
 
 use super::error::Shown;
 use super::render::{Top, page};
-use super::view::{Button, EventRow, KeyRow, Lag, RestoreRow, buttons, lags, restore_row};
+use super::stand::{Lag, lags, matter, summary};
+use super::view::{AgentRow, Button, EventRow, KeyRow, RestoreRow, buttons, restore_row};
 use crate::actions::overview::{self, SetView};
 use crate::actions::{Actor, Problem, Result, groups, keys, people, restores};
 use crate::login::doors::Desk;
@@ -11,8 +12,9 @@ use crate::site::Parts;
 use askama::Template;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse as _, Redirect};
+use tidemark_base::UnixMillis;
 use tidemark_metadata::rules::roles::Permission;
-use tidemark_metadata::{Group, GroupId, Record as _, RestoreState, Status};
+use tidemark_metadata::{Group, GroupId, Record as _, RestoreState, RestoreTarget, Status};
 
 /// Events on the page, and restores.
 const EVENTS: usize = 20;
@@ -47,6 +49,7 @@ struct GroupPage {
     sets: Vec<SetCard>,
     restores: Vec<RestoreRow>,
     people: Vec<(String, String, String)>,
+    agents: Vec<AgentRow>,
     agent_keys: Vec<KeyRow>,
     api_keys: Vec<KeyRow>,
     events: Vec<EventRow>,
@@ -60,12 +63,19 @@ struct SetCard {
     id: String,
     name: String,
     status: &'static str,
+    summary: String,
+    /// Whether something is late or wrong.
     is_late: bool,
+    /// Whether it was never started.
+    is_new: bool,
+    matters: Vec<String>,
     undo: Option<String>,
     lags: Vec<Lag>,
     hosts: Vec<String>,
     snapshots: usize,
     buttons: Vec<Button>,
+    /// Whether some of them have to be confirmed.
+    has_more: bool,
 }
 
 pub(super) async fn one(
@@ -75,7 +85,7 @@ pub(super) async fn one(
     person: Person,
 ) -> Shown {
     let group: GroupId = group.parse().map_err(|_| Problem::NotInGroup)?;
-    let install = (desk.install)(&group.to_string());
+    let install = desk.trust.agent(&group.to_string());
     let mut shown = desk.site.run(move |site| read(site, &person, group, install)).await?;
     // For whoever wants to type.
     if query.as_deref() == Some("hold") {
@@ -91,13 +101,9 @@ fn read(site: &Parts, person: &Person, group: GroupId, install: String) -> Resul
     let restores = restores::list(site, actor, group, None)?;
     let is_busy = restores.iter().any(|it| it.job.state == RestoreState::Preparing)
         || sets.iter().any(|it| it.backup.config.status == Status::Provisioning);
-    let mut top = Top::of(name.as_str(), person);
+    let mut top = Top::at(name.as_str(), person, now);
     top.refresh_secs = is_busy.then_some(REFRESH_SECS);
-    let name_of = |restore: &restores::Restore| {
-        let set = sets.iter().find(|it| it.backup.set.id == restore.job.replica_set);
-        set.map_or_else(|| restore.job.replica_set.to_string(), |it| it.backup.set.name.to_string())
-    };
-    let restores = restores.iter().take(RESTORES).map(|it| restore_row(it, name_of(it), now)).collect();
+    let restores = restores.iter().take(RESTORES).map(|it| restore_row(it, named(it, &sets), now)).collect();
     let (agent_keys, api_keys) = key_rows(site, actor, group)?;
     let (events, _) = groups::events(site, actor, group, (0, EVENTS))?;
     let people = people::list(site, actor, group)?.into_iter().map(|it| {
@@ -110,6 +116,7 @@ fn read(site: &Parts, person: &Person, group: GroupId, install: String) -> Resul
         sets: sets.iter().map(|it| card(it, now)).collect(),
         restores,
         people: people.collect(),
+        agents: groups::agents(site, actor, group)?.iter().map(|it| AgentRow::of(it, now)).collect(),
         agent_keys,
         api_keys,
         events: events.iter().map(EventRow::of).collect(),
@@ -118,6 +125,19 @@ fn read(site: &Parts, person: &Person, group: GroupId, install: String) -> Resul
         may_share: actor.may(Permission::ManageAccess, group),
         install,
     })
+}
+
+/// What a restore is of: the name of the replica set, and the moment of the snapshot, as far as they are still there.
+fn named(restore: &restores::Restore, sets: &[SetView]) -> (String, Option<UnixMillis>) {
+    let job = &restore.job;
+    let Some(set) = sets.iter().find(|it| it.backup.set.id == job.replica_set) else {
+        return (job.replica_set.to_string(), None);
+    };
+    let taken = match &job.target {
+        RestoreTarget::Snapshot { name } => set.snapshots.iter().find(|(it, _)| it == name.as_str()),
+        RestoreTarget::PointInTime { .. } => None,
+    };
+    (set.backup.set.name.to_string(), taken.map(|(_, at)| *at))
 }
 
 fn key_rows(site: &Parts, actor: &Actor, group: GroupId) -> Result<(Vec<KeyRow>, Vec<KeyRow>)> {
@@ -131,22 +151,27 @@ fn key_rows(site: &Parts, actor: &Actor, group: GroupId) -> Result<(Vec<KeyRow>,
     Ok((of_agents.collect(), of_api.collect()))
 }
 
-fn card(view: &SetView, now: tidemark_base::UnixMillis) -> SetCard {
+fn card(view: &SetView, now: UnixMillis) -> SetCard {
     let (set, config) = (&view.backup.set, &view.backup.config);
     let hosts = view.hosts.iter().map(|it| format!("{}:{} {} {}", it.name, it.port, it.state, it.version));
     let undo = config.terminated_at.map(|it| {
         let until = it.0.saturating_add(tidemark_metadata::TERMINATION_UNDO_MS);
-        super::render::moment(tidemark_base::UnixMillis(until))
+        super::render::moment(UnixMillis(until))
     });
+    let buttons = buttons(config.status);
     SetCard {
         id: set.id.to_string(),
         name: set.name.to_string(),
         status: config.status.as_str(),
-        is_late: view.late.any(),
+        summary: summary(view),
+        is_late: view.late.any() || !view.matters.is_empty(),
+        is_new: config.status == Status::Inactive,
+        matters: view.matters.iter().map(matter).collect(),
         undo,
         lags: lags(view, now),
         hosts: hosts.collect(),
-        snapshots: view.snapshots,
-        buttons: buttons(config.status),
+        snapshots: view.snapshots.len(),
+        has_more: buttons.iter().any(|it| it.confirm.is_some()),
+        buttons,
     }
 }

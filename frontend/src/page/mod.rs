@@ -1,8 +1,9 @@
 //! The pages: one for each group with its replica sets, one for each replica set, and the door.
 //!
 //! Rendered on the server, without scripts; nothing is fetched from elsewhere. A page that shows something going on loads
-//! itself again, unless it is held to fill in a form; the long forms are on pages that do not. Forms come from our own pages and carry the token of their session. What
-//! opens something (keys, links, invitations) is in the answer to the form that made it, and on no other page.
+//! itself again, unless it is held to fill in a form; the long forms are on pages that do not. Forms come from our own
+//! pages and carry the token of their session. What opens something (keys, links, invitations) is in the answer to the
+//! form that made it, and on no other page.
 
 mod door;
 mod error;
@@ -10,10 +11,12 @@ mod group;
 mod order;
 mod render;
 mod set;
+mod stand;
 mod view;
 
 pub(crate) use error::{error, refused};
 
+use crate::install::Trust;
 use crate::login::Doors;
 use crate::login::doors::Desk;
 use crate::site::Site;
@@ -31,12 +34,13 @@ const MAX_FORM_BYTES: usize = 64 << 10;
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
                       frame-ancestors 'none'; base-uri 'none'";
 
-/// The pages of a site. `install` gives the lines by which an agent of a group, named by its id, is installed.
-pub fn router(site: Site, doors: Doors, install: impl Fn(&str) -> String + Send + Sync + 'static) -> Router {
-    let desk = Desk { site, doors, install: Arc::new(install) };
+/// The pages of a site.
+pub fn router(site: Site, doors: Doors, trust: Trust) -> Router {
+    let desk = Desk { site, doors, trust: Arc::new(trust) };
     Router::new()
         .route("/", get(group::all))
         .route("/style.css", get(style))
+        .route("/icon.svg", get(icon))
         .route("/login", get(door::login).post(door::enter))
         .route("/logout", post(door::leave))
         .route("/signup", get(door::sign_up).post(door::join_first))
@@ -45,6 +49,7 @@ pub fn router(site: Site, doors: Doors, install: impl Fn(&str) -> String + Send 
         .route("/groups/{group}", get(group::one))
         .route("/groups/{group}/sets/{set}", get(set::one))
         .route("/groups/{group}/sets/{set}/status", post(order::status))
+        .route("/groups/{group}/sets/{set}/source", post(order::source))
         .route("/groups/{group}/sets/{set}/schedule", post(order::schedule))
         .route("/groups/{group}/sets/{set}/restores", post(order::restore))
         .route("/groups/{group}/sets/{set}/snapshots/{name}/delete", post(order::delete_snapshot))
@@ -65,6 +70,10 @@ pub fn router(site: Site, doors: Doors, install: impl Fn(&str) -> String + Send 
 
 async fn style() -> Response {
     ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("style.css")).into_response()
+}
+
+async fn icon() -> Response {
+    ([(header::CONTENT_TYPE, "image/svg+xml")], include_str!("icon.svg")).into_response()
 }
 
 /// What every page says of itself.

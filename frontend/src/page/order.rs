@@ -4,6 +4,7 @@ use super::error::Shown;
 use super::render::{Top, page};
 use crate::actions::backups::{self, Changes};
 use crate::actions::restores::{self, LINK, When, Wish};
+use crate::actions::source::{Connecting, source_of};
 use crate::actions::{Problem, Result, groups, keys, people, snapshots};
 use crate::login::doors::Desk;
 use crate::login::posted::{Fields, Order};
@@ -40,6 +41,10 @@ fn back(group: GroupId) -> Response {
 
 fn back_to_set(group: GroupId, set: ReplicaSetId) -> Response {
     Redirect::to(&format!("/groups/{group}/sets/{set}")).into_response()
+}
+
+fn back_to_restores(group: GroupId) -> Response {
+    Redirect::to(&format!("/groups/{group}#restores")).into_response()
 }
 
 fn once(order: &Order, group: GroupId, text: &'static str, shown: Vec<(&'static str, String)>) -> Response {
@@ -100,7 +105,8 @@ pub(super) async fn undelete_snapshot(
     Ok(back_to_set(group, set))
 }
 
-pub(super) async fn schedule(
+/// What is copied, and from where; for a backup that was never started, or with a confirmation, also that a copy be made.
+pub(super) async fn source(
     State(desk): State<Desk>,
     Path((group, set)): Path<(String, String)>,
     order: Order,
@@ -108,6 +114,36 @@ pub(super) async fn schedule(
     let (group, set) = (group_of(&group)?, set_of(&set)?);
     let fields = &order.fields;
     let excluded = fields.words("excluded").into_iter().map(Namespace::new).collect::<Result<_, _>>()?;
+    let filled = |name| fields.filled(name).map(ToOwned::to_owned);
+    let seeds: Vec<String> = fields.words("seeds").into_iter().map(ToOwned::to_owned).collect();
+    let connection = Connecting {
+        seeds: (!seeds.is_empty()).then_some(seeds),
+        user: filled("user"),
+        // As it was typed: spaces may be part of it.
+        password: Some(fields.text("password").to_owned()).filter(|it| !it.is_empty()),
+        auth_source: filled("authSource"),
+        ca_pem: filled("ca"),
+    };
+    let wish = [("start", Status::Started), ("anew", Status::Provisioning)];
+    let changes = Changes {
+        status: wish.into_iter().find(|(name, _)| fields.is_ticked(name)).map(|(_, status)| status),
+        excluded_namespaces: Some(excluded),
+        sync_source: fields.filled("source").map(source_of).transpose()?,
+        connection: connection.whole()?,
+        ..Changes::default()
+    };
+    let done = move |site: &_| backups::change(site, &order.person.actor, (group, set), &changes).map(drop);
+    desk.site.run(done).await?;
+    Ok(back(group))
+}
+
+pub(super) async fn schedule(
+    State(desk): State<Desk>,
+    Path((group, set)): Path<(String, String)>,
+    order: Order,
+) -> Shown {
+    let (group, set) = (group_of(&group)?, set_of(&set)?);
+    let fields = &order.fields;
     let changes = Changes {
         interval_hours: fields.number("interval")?,
         reference_hour: fields.number("hour")?,
@@ -119,7 +155,6 @@ pub(super) async fn schedule(
             fields.number("weekly")?,
             fields.number("monthly")?,
         ],
-        excluded_namespaces: Some(excluded),
         ..Changes::default()
     };
     let done = move |site: &_| backups::change(site, &order.person.actor, (group, set), &changes).map(drop);
@@ -136,26 +171,28 @@ pub(super) async fn restore(
     let wish = wish(&order.fields)?;
     let done = move |site: &_| restores::create(site, &order.person.actor, (group, set), wish).map(drop);
     desk.site.run(done).await?;
-    Ok(back(group))
+    Ok(back_to_restores(group))
 }
 
 fn wish(fields: &Fields) -> Result<Wish> {
     let when = match (fields.filled("snapshot"), fields.filled("second")) {
+        // Some snapshot is always chosen in the form, so whoever gives a second wants that.
+        (_, Some(second)) => When::Time(Timestamp { secs: parse_second(second)?, ordinal: u32::MAX }),
         (Some(name), None) => When::Snapshot(name.to_owned()),
-        (None, Some(second)) => When::Time(Timestamp { secs: parse_second(second)?, ordinal: u32::MAX }),
-        _ => return Err(Problem::invalid("restore", "choose a snapshot, or give a second, and not both")),
+        (None, None) => return Err(Problem::invalid("restore", "choose a snapshot, or give a second")),
     };
     let namespaces = fields.words("namespaces").into_iter().map(Namespace::new).collect::<Result<_, _>>()?;
     let (users_and_roles, gzip) = (fields.is_ticked("users"), fields.is_ticked("gzip"));
     Ok(Wish { when, namespaces, users_and_roles, gzip })
 }
 
-/// A second in UTC, as browsers send it: with seconds or, if they are zero, without.
+/// A second in UTC, as pages show it, or as logs and browsers write it; without seconds they are zero.
 fn parse_second(text: &str) -> Result<u32> {
+    let text = text.trim_end_matches("UTC").trim_end_matches('Z').trim().replacen(' ', "T", 1);
     let seconds = if text.len() == 16 { ":00" } else { "" };
     let stamp = format!("{text}{seconds}Z").parse::<jiff::Timestamp>().ok();
     let second = stamp.and_then(|it| u32::try_from(it.as_second()).ok());
-    second.ok_or_else(|| Problem::invalid("second", "it is a time like 2026-11-22T10:00:00, in UTC"))
+    second.ok_or_else(|| Problem::invalid("second", "it is a time like 2026-11-22 10:00:00, in UTC"))
 }
 
 pub(super) async fn cancel(
@@ -165,7 +202,7 @@ pub(super) async fn cancel(
 ) -> Shown {
     let (group, id) = (group_of(&group)?, restore_of(&id)?);
     desk.site.run(move |site| restores::cancel(site, &order.person.actor, group, id).map(drop)).await?;
-    Ok(back(group))
+    Ok(back_to_restores(group))
 }
 
 pub(super) async fn link(
@@ -177,15 +214,16 @@ pub(super) async fn link(
     let bounds =
         (order.fields.number("hours")?.unwrap_or(LINK.0), order.fields.number("uses")?.unwrap_or(LINK.1));
     let actor = order.person.actor.clone();
-    let url = desk.site.run(move |site| restores::link(site, &actor, (group, id), bounds)).await?;
-    let command = format!("curl -fsS '{url}' | mongorestore --archive");
+    let made = desk.site.run(move |site| {
+        let url = restores::link(site, &actor, (group, id), bounds)?;
+        Ok::<_, Problem>((url, restores::get(site, &actor, group, id)?.job.gzip))
+    });
+    let (url, is_packed) = made.await?;
+    let lines = desk.trust.download(&url, is_packed);
     let text = "Whoever has this link can read the data, as long as it is good. It is shown this once.";
-    Ok(once(
-        &order,
-        group,
-        text,
-        vec![("Link", url), ("For instance (add --gzip for a packed one)", command)],
-    ))
+    let how = "To restore it, where curl and mongorestore are (into localhost:27017, unless mongorestore is given \
+               --uri; what is there already stays, unless it is given --drop)";
+    Ok(once(&order, group, text, vec![("Link", url), (how, lines)]))
 }
 
 pub(super) async fn revoke(
@@ -195,7 +233,7 @@ pub(super) async fn revoke(
 ) -> Shown {
     let (group, id) = (group_of(&group)?, restore_of(&id)?);
     desk.site.run(move |site| restores::revoke(site, &order.person.actor, group, id)).await?;
-    Ok(back(group))
+    Ok(back_to_restores(group))
 }
 
 pub(super) async fn invite(State(desk): State<Desk>, Path(group): Path<String>, order: Order) -> Shown {
@@ -224,7 +262,8 @@ pub(super) async fn agent_key(State(desk): State<Desk>, Path(group): Path<String
     let group = group_of(&group)?;
     let (actor, name) = (order.person.actor.clone(), order.fields.text("name").trim().to_owned());
     let made = desk.site.run(move |site| keys::create_for_agents(site, &actor, group, &name)).await?;
-    let text = "The key for agents of this group. It is shown this once.";
+    let text =
+        "The key for agents of this group: write it into agent.conf as mmsApiKey. It is shown this once.";
     Ok(once(&order, group, text, vec![("Key", made.0.reveal().to_owned())]))
 }
 
@@ -256,4 +295,23 @@ pub(super) async fn revoke_api_key(
     let group = group_of(&group)?;
     desk.site.run(move |site| keys::revoke_of_api(site, &order.person.actor, group, &id)).await?;
     Ok(back(group))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_is_taken_as_pages_logs_and_browsers_write_it() {
+        for text in
+            ["2026-11-22 10:00:00 UTC", "2026-11-22T10:00:00Z", "2026-11-22T10:00", "2026-11-22 10:00:00"]
+        {
+            assert_eq!(parse_second(text).unwrap(), 1_795_341_600, "{text}");
+        }
+        for bad in
+            ["", "yesterday", "10:00", "2026-11-22", "2026-11-22T10:00:00+01:00", "1969-01-01 00:00:00"]
+        {
+            assert!(parse_second(bad).is_err(), "{bad}");
+        }
+    }
 }

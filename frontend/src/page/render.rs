@@ -12,6 +12,8 @@ pub(super) struct Top {
     pub(super) title: String,
     /// Who is logged in, and the token that their forms carry.
     pub(super) who: Option<(String, String)>,
+    /// When what it shows was so.
+    pub(super) now: Option<String>,
     /// After how many seconds the page loads itself again.
     pub(super) refresh_secs: Option<u32>,
 }
@@ -19,13 +21,18 @@ pub(super) struct Top {
 impl Top {
     /// For a page of nobody in particular.
     pub(super) const fn of_nobody(title: String) -> Self {
-        Self { title, who: None, refresh_secs: None }
+        Self { title, who: None, now: None, refresh_secs: None }
     }
 
     /// For somebody's page.
     pub(super) fn of(title: &str, person: &Person) -> Self {
         let who = Some((person.login.clone(), person.csrf.clone()));
-        Self { title: title.to_owned(), who, refresh_secs: None }
+        Self { title: title.to_owned(), who, now: None, refresh_secs: None }
+    }
+
+    /// The same for a page that shows how things stand at a moment.
+    pub(super) fn at(title: &str, person: &Person, now: UnixMillis) -> Self {
+        Self { now: Some(moment(now)), ..Self::of(title, person) }
     }
 
     /// The token that forms carry.
@@ -66,6 +73,19 @@ pub(super) fn moment(at: UnixMillis) -> String {
     crate::actions::shown(at).replace('T', " ").replace('Z', " UTC")
 }
 
+/// A number as people read it: 1,234,567.
+pub(super) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut shown = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            shown.push(',');
+        }
+        shown.push(digit);
+    }
+    shown
+}
+
 /// A size as people read it.
 pub(super) fn size(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
@@ -95,6 +115,7 @@ mod tests {
         assert_eq!(at(3600), "2026-11-22 09:00:00 UTC (60 min ago)");
         assert_eq!(at(86_400), "2026-11-21 10:00:00 UTC (24 h ago)");
         assert_eq!(at(864_000), "2026-11-12 10:00:00 UTC (10 days ago)");
+        assert_eq!([0, 999, 1000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
         let sizes = [0, 1023, 1024, 1 << 20, 3 << 29, u64::MAX].map(size);
         assert_eq!(sizes[..5], ["0 bytes", "1023 bytes", "1.0 KiB", "1.0 MiB", "1.5 GiB"]);
     }

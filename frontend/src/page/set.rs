@@ -1,10 +1,12 @@
-//! The page of a replica set: its snapshots, and the forms for restores, schedule and retention. It does not load itself
+//! The page of a replica set: its snapshots, and the forms for restores, what is copied, schedule and retention. It does not load itself
 //! again, so that nothing that was typed is lost.
 
 use super::error::Shown;
 use super::render::{Top, moment, page, size};
+use crate::actions::backups::Backup;
 use crate::actions::snapshots::{self, Kept, Stay};
-use crate::actions::{Problem, Result, backups};
+use crate::actions::source::source_name;
+use crate::actions::{Problem, Result, backups, groups, standing};
 use crate::login::doors::Desk;
 use crate::login::person::Person;
 use crate::site::Parts;
@@ -13,15 +15,22 @@ use axum::extract::{Path, State};
 use tidemark_base::UnixMillis;
 use tidemark_metadata::rules::clock_watch::NEWS;
 use tidemark_metadata::rules::roles::Permission;
-use tidemark_metadata::{GroupId, ReplicaSet, ReplicaSetId};
+use tidemark_metadata::{GroupId, ReplicaSet, ReplicaSetId, Status};
 
 #[derive(Template)]
 #[template(path = "set.html")]
 struct SetPage {
     top: Top,
     group: String,
+    group_name: String,
     id: String,
     status: &'static str,
+    is_new: bool,
+    /// From when until when any second can be restored.
+    window: Option<(String, String)>,
+    /// Names of sources, what they are called, and which is chosen.
+    sources: Vec<(String, String, bool)>,
+    is_connected: bool,
     snapshots: Vec<SnapshotRow>,
     /// Whether nothing expires because no agent is heard of.
     is_silent: bool,
@@ -41,6 +50,8 @@ struct SnapshotRow {
     at: String,
     state: &'static str,
     is_doubtful: bool,
+    /// Whether it is what a restore takes if nothing else is said.
+    is_first_choice: bool,
     size: String,
     new: String,
     until: String,
@@ -64,14 +75,20 @@ fn read(site: &Parts, person: &Person, group: GroupId, set: ReplicaSetId) -> Res
     let snapshots = snapshots::list(site, actor, group, set)?;
     let config = &backup.config;
     let excluded: Vec<&str> = config.excluded_namespaces.iter().map(|it| it.as_str()).collect();
-    let keep = &config.retention;
+    let (keep, now) = (&config.retention, site.clock.now());
+    let window = standing::window(site, actor, (group, set))?;
     Ok(SetPage {
-        top: Top::of(backup.set.name.as_str(), person),
+        top: Top::at(backup.set.name.as_str(), person, now),
         group: group.to_string(),
+        group_name: groups::get(site, actor, group)?.name.to_string(),
         id: set.to_string(),
         status: config.status.as_str(),
-        snapshots: snapshots.iter().map(row).collect(),
-        is_silent: is_silent(&backup.set, site.clock.now()),
+        is_new: config.status == Status::Inactive,
+        window: window.map(|(from, until)| (moment(from), moment(until))),
+        sources: sources(&backup),
+        is_connected: config.connection.is_some(),
+        snapshots: rows(&snapshots),
+        is_silent: is_silent(&backup.set, now),
         interval_hours: config.schedule.interval_hours,
         reference_hour: config.schedule.reference_hour,
         zone: config.schedule.zone.as_str().to_owned(),
@@ -90,19 +107,47 @@ fn is_silent(set: &ReplicaSet, now: UnixMillis) -> bool {
     set.sight.as_ref().is_none_or(|it| now.0 > it.at.0.saturating_add(news_ms))
 }
 
+/// What can be copied from: the usual two, each member, and what is chosen now.
+fn sources(backup: &Backup) -> Vec<(String, String, bool)> {
+    let chosen = source_name(&backup.config.sync_source);
+    let usual = [("SECONDARY", "a secondary, if there is one"), ("PRIMARY", "the primary")];
+    let mut sources: Vec<_> = usual.map(|(name, text)| (name.to_owned(), text.to_owned())).into();
+    sources.extend(
+        backup.set.seeds.iter().map(|it| format!("{}:{}", it.host, it.port)).map(|it| (it.clone(), it)),
+    );
+    if !sources.iter().any(|(name, _)| *name == chosen) {
+        sources.push((chosen.clone(), chosen.clone()));
+    }
+    sources
+        .into_iter()
+        .map(|(name, text)| (name == chosen, name, text))
+        .map(|(is, name, text)| (name, text, is))
+        .collect()
+}
+
+/// The newest that nothing is known against is what a restore takes, if nothing else is said.
+fn rows(snapshots: &[Kept]) -> Vec<SnapshotRow> {
+    let mut rows: Vec<SnapshotRow> = snapshots.iter().map(row).collect();
+    if let Some(first) = rows.iter_mut().find(|it| !it.is_doubtful && !it.is_deleted) {
+        first.is_first_choice = true;
+    }
+    rows
+}
+
 fn row(kept: &Kept) -> SnapshotRow {
     let snapshot = &kept.snapshot;
     let state = match (snapshot.is_dead_branch, snapshot.proven.is_some(), snapshot.known_divergences()) {
         (true, ..) => "rolled back on the source",
         (_, _, 1..) => "differs from the source",
         (_, true, _) => "proven",
-        (_, false, _) => "stored",
+        (_, false, _) => "stored, not proven yet",
     };
     SnapshotRow {
         name: kept.name(),
         at: moment(snapshots::moment(snapshot)),
         state,
         is_doubtful: snapshot.is_dead_branch || snapshot.known_divergences() > 0,
+        is_first_choice: false,
         size: size(snapshot.run_bytes),
         new: size(snapshot.new_run_bytes),
         until: match kept.stay {

@@ -1,33 +1,9 @@
-//! Parts of pages, made of what was read: lags, buttons, restores, keys, events. Pure.
+//! Parts of pages, made of what was read: buttons, restores, agents, keys, events. Pure.
 
 use super::render::{ago, moment, size};
-use crate::actions::overview::SetView;
 use crate::actions::restores::{Restore, progress};
-use crate::actions::shown;
 use tidemark_base::UnixMillis;
-use tidemark_metadata::{Event, RestoreState, RestoreTarget, Status};
-
-/// How far one part of a backup has come.
-pub(super) struct Lag {
-    pub(super) name: &'static str,
-    pub(super) value: String,
-    pub(super) is_late: bool,
-}
-
-/// The four lags of a replica set.
-pub(super) fn lags(view: &SetView, now: UnixMillis) -> Vec<Lag> {
-    let (at, late) = (&view.at, &view.late);
-    let lag = |name, at: Option<UnixMillis>, is_late| {
-        let value = at.map_or_else(|| "none yet".to_owned(), |at| ago(at, now));
-        Lag { name, value, is_late }
-    };
-    vec![
-        lag("Agent last heard of", at.conf, late.conf),
-        lag("Oplog stored until", at.oplog, late.oplog),
-        lag("Applied until", at.head, late.head),
-        lag("Last snapshot stands for", at.snapshot, late.snapshot),
-    ]
-}
+use tidemark_metadata::{Agent, Event, RestoreState, RestoreTarget, Status};
 
 /// What can be done about a backup as it stands.
 pub(super) struct Button {
@@ -41,13 +17,14 @@ pub(super) struct Button {
 pub(super) fn buttons(status: Status) -> Vec<Button> {
     let button = |to: Status, label| Button { status: to.as_str(), label, confirm: None };
     let confirmed = |to: Status, label, text| Button { status: to.as_str(), label, confirm: Some(text) };
-    let anew = || confirmed(Status::Provisioning, "Copy anew", "Everything is copied again; snapshots stay");
+    let anew = || confirmed(Status::Provisioning, "Copy anew", "Copy everything again. Snapshots stay");
     match status {
-        Status::Inactive => vec![button(Status::Started, "Start")],
+        // By the form of its own page, where it is said what is copied.
+        Status::Inactive => Vec::new(),
         Status::Provisioning => vec![button(Status::Stopped, "Stop")],
         Status::Started => vec![button(Status::Stopped, "Stop"), anew()],
         Status::Stopped => {
-            let all = "All snapshots and the oplog go; it can be undone for 24 hours";
+            let all = "Delete all snapshots and the oplog, after 24 hours in which this can be undone";
             vec![button(Status::Started, "Start"), anew(), confirmed(Status::Terminating, "Terminate", all)]
         }
         Status::Terminating => vec![button(Status::Stopped, "Undo the termination")],
@@ -70,11 +47,18 @@ pub(super) struct RestoreRow {
     pub(super) links: Vec<String>,
 }
 
-/// A restore of a replica set of this name.
-pub(super) fn restore_row(restore: &Restore, set: String, now: UnixMillis) -> RestoreRow {
+/// A restore of a replica set of this name, and of a snapshot of that moment.
+pub(super) fn restore_row(
+    restore: &Restore,
+    (set, taken): (String, Option<UnixMillis>),
+    now: UnixMillis,
+) -> RestoreRow {
     let job = &restore.job;
     let mut what = match &job.target {
-        RestoreTarget::Snapshot { name } => format!("snapshot {name}"),
+        RestoreTarget::Snapshot { name } => match taken {
+            Some(at) => format!("snapshot of {}", moment(at)),
+            None => format!("snapshot {name}, which is gone"),
+        },
         RestoreTarget::PointInTime { timestamp } => moment(UnixMillis(u64::from(timestamp.secs) * 1000)),
     };
     if !job.namespaces.is_empty() {
@@ -86,8 +70,12 @@ pub(super) fn restore_row(restore: &Restore, set: String, now: UnixMillis) -> Re
         RestoreState::Preparing => {
             format!("being prepared{}", doing.map(|it| format!(": {it}")).unwrap_or_default())
         }
-        RestoreState::Ready { bytes, .. } => format!("ready, {} unpacked", size(*bytes)),
-        RestoreState::Failed { error } => format!("cannot be prepared: {error}"),
+        RestoreState::Ready { bytes, .. } => {
+            format!("ready: {} unpacked, kept for a day. Make a link to fetch it.", size(*bytes))
+        }
+        RestoreState::Failed { error } => {
+            format!("cannot be prepared: {error}. Choose another snapshot or second.")
+        }
         RestoreState::Cancelled => "cancelled".to_owned(),
     };
     let warning = match &job.state {
@@ -117,6 +105,34 @@ pub(super) fn restore_row(restore: &Restore, set: String, now: UnixMillis) -> Re
     }
 }
 
+/// An agent that was heard of.
+pub(super) struct AgentRow {
+    pub(super) name: String,
+    pub(super) host: String,
+    pub(super) version: String,
+    pub(super) seen: String,
+    /// If its clock is off.
+    pub(super) clock: Option<String>,
+}
+
+/// How far an agent's clock may be off before the page says so, in milliseconds.
+const CLOCK_OFF_MS: u64 = 60_000;
+
+impl AgentRow {
+    pub(super) fn of(agent: &Agent, now: UnixMillis) -> Self {
+        let off_ms = agent.clock_ahead_ms.unsigned_abs();
+        let side = if agent.clock_ahead_ms > 0 { "ahead" } else { "behind" };
+        let clock = format!("its clock is {} s {side}", off_ms / 1000);
+        Self {
+            name: agent.agent.to_string(),
+            host: agent.host.to_string(),
+            version: agent.version.to_string(),
+            seen: ago(agent.seen_at, now),
+            clock: (off_ms > CLOCK_OFF_MS).then_some(clock),
+        }
+    }
+}
+
 /// A key, without what opens anything.
 pub(super) struct KeyRow {
     pub(super) id: String,
@@ -141,7 +157,7 @@ pub(super) struct EventRow {
 impl EventRow {
     pub(super) fn of(event: &Event) -> Self {
         let who = event.what.actor.as_ref().map_or_else(String::new, ToString::to_string);
-        Self { at: shown(event.at), text: event.what.text.to_string(), who }
+        Self { at: moment(event.at), text: event.what.text.to_string(), who }
     }
 }
 

@@ -3,11 +3,11 @@
 use super::ask::{Answer, Ask};
 use super::input::Input;
 use crate::actions::backups::{self, Backup, Changes};
+use crate::actions::source::{Connecting, source_name, source_of};
 use crate::actions::{Problem, Result};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tidemark_base::protocol::{Address, Connection};
-use tidemark_metadata::{HostName, Namespace, Seed, Status, SyncSource, Zone};
+use tidemark_metadata::{Namespace, Status, Zone};
 
 pub(super) async fn list(ask: Ask) -> Answer {
     let group = ask.group()?;
@@ -23,18 +23,13 @@ pub(super) async fn get(ask: Ask) -> Answer {
 
 fn shown_config(backup: &Backup) -> Value {
     let Backup { set, config } = backup;
-    let source = match &config.sync_source {
-        SyncSource::Secondary => "SECONDARY".to_owned(),
-        SyncSource::Primary => "PRIMARY".to_owned(),
-        SyncSource::Member(it) => format!("{}:{}", it.host, it.port),
-    };
     json!({
         "groupId": set.group.to_string(),
         "clusterId": set.id.to_string(),
         "replicaSetName": set.name.as_str(),
         "statusName": config.status.as_str(),
         "excludedNamespaces": config.excluded_namespaces.iter().map(Namespace::as_str).collect::<Vec<_>>(),
-        "syncSource": source,
+        "syncSource": source_name(&config.sync_source),
         "connectionProvided": config.connection.is_some(),
     })
 }
@@ -64,19 +59,15 @@ fn changes(patch: Patch) -> Result<Changes> {
     let namespaces = |it: Vec<String>| it.into_iter().map(Namespace::new).collect::<Result<Vec<_>, _>>();
     let excluded_namespaces = patch.excluded_namespaces.map(namespaces).transpose()?;
     let status = patch.status_name.as_deref().map(status).transpose()?;
-    let sync_source = patch.sync_source.as_deref().map(source).transpose()?;
-    let is_connection = [&patch.username, &patch.password, &patch.auth_source, &patch.ssl_ca_pem];
-    let is_connection = is_connection.iter().any(|it| it.is_some()) || patch.seeds.is_some();
-    let seeds = patch.seeds.unwrap_or_default();
-    let seeds = seeds.iter().map(|it| address(it)).collect::<Result<Vec<_>>>()?;
-    // All of it at once: a part of an old one and a part of a new one is no connection.
-    let connection = is_connection.then(|| Connection {
-        seeds: seeds.into_iter().map(|it| Address { host: it.host.into(), port: it.port }).collect(),
-        user: patch.username.unwrap_or_default(),
-        password: patch.password.unwrap_or_default(),
-        auth_source: patch.auth_source.unwrap_or_else(|| "admin".to_owned()),
+    let sync_source = patch.sync_source.as_deref().map(source_of).transpose()?;
+    let connection = Connecting {
+        seeds: patch.seeds,
+        user: patch.username,
+        password: patch.password,
+        auth_source: patch.auth_source,
         ca_pem: patch.ssl_ca_pem,
-    });
+    };
+    let connection = connection.whole()?;
     Ok(Changes { status, excluded_namespaces, sync_source, connection, ..Changes::default() })
 }
 
@@ -86,21 +77,6 @@ fn status(name: &str) -> Result<Status> {
     let found = wishes.into_iter().find(|it| it.as_str() == name);
     let problem = "take STARTED, STOPPED, TERMINATING, or PROVISIONING to copy everything anew";
     found.ok_or_else(|| Problem::invalid("statusName", problem))
-}
-
-fn source(text: &str) -> Result<SyncSource> {
-    match text {
-        "PRIMARY" => Ok(SyncSource::Primary),
-        "SECONDARY" => Ok(SyncSource::Secondary),
-        other => Ok(SyncSource::Member(address(other)?)),
-    }
-}
-
-fn address(text: &str) -> Result<Seed> {
-    let wrong = || Problem::invalid("address", "it is host:port");
-    let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
-    let port = port.parse().ok().filter(|it| *it > 0).ok_or_else(wrong)?;
-    Ok(Seed { host: HostName::new(host)?, port })
 }
 
 pub(super) async fn schedule(ask: Ask) -> Answer {

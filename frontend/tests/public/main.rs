@@ -9,4 +9,5 @@ mod doors;
 mod links;
 mod pages;
 mod rig;
+mod states;
 mod table;

@@ -3,14 +3,14 @@
 
 use crate::doors::{form, look};
 use crate::rig::{Answer, NOW, Rig, SET};
+use crate::states::{complained, copied, heard_of, noted, status, strange_sets};
 use axum::http::StatusCode;
 use std::time::Duration;
 use tidemark_base::UnixMillis;
-use tidemark_metadata::rules::lease::Holder;
 use tidemark_metadata::rules::roles::Role;
 use tidemark_metadata::{
-    Agent, BackupConfig, Copies, Host, HostName, Job, JobKind, JobState, Progress, ReplicaSet, RestoreJob,
-    RestoreState, Status, Subject, Text,
+    BackupConfig, Copies, Job, JobKind, JobState, Progress, RestoreJob, RestoreState, RestoreTarget, Status,
+    Subject, SyncSource, Text,
 };
 
 fn keep(name: &str, page: &Answer) {
@@ -51,36 +51,6 @@ fn check(answer: &Answer) {
     }
 }
 
-/// Lets an agent be active, and last heard of then.
-fn heard_of(rig: &Rig, seen_at: UnixMillis) {
-    let agent = Subject::new("a1").unwrap();
-    let holder = Holder { name: agent.clone(), incarnation: [1; 8] };
-    rig.put(&ReplicaSet { active: Some(holder.lease(seen_at, 90_000)), ..rig.set() });
-    rig.put(&Agent {
-        group: rig.group,
-        agent,
-        host: HostName::new("db1.example.com").unwrap(),
-        version: Text::fit("0.1.0"),
-        seen_at,
-        clock_ahead_ms: 0,
-    });
-    rig.put(&Host {
-        group: rig.group,
-        name: HostName::new("db1.example.com").unwrap(),
-        port: 27017,
-        replica_set: Some(SET.parse().unwrap()),
-        state: Text::fit("PRIMARY"),
-        version: Text::fit("6.0.5"),
-        seen_at,
-    });
-}
-
-fn status(rig: &Rig, status: Status) {
-    let config = BackupConfig::new(rig.group, SET.parse().unwrap());
-    let terminated_at = (status == Status::Terminating).then_some(NOW);
-    rig.put(&BackupConfig { status, terminated_at, ..config });
-}
-
 #[tokio::test]
 async fn the_door_and_empty_pages() {
     let rig = Rig::new();
@@ -112,7 +82,10 @@ async fn a_backup_that_runs_is_calm_and_one_that_lags_is_yellow() {
     assert!(
         text.contains("STARTED") && text.contains("(20 s ago)") && text.contains("2026-11-22 09:00:00 UTC")
     );
-    assert!(!text.contains("late") && !text.contains("http-equiv"));
+    assert!(
+        !text.contains("class=\"late\"") && !text.contains("<strong>late") && !text.contains("http-equiv")
+    );
+    assert!(text.contains("all of it keeps up") && text.contains("As of 2026-11-22 10:00:00 UTC"));
     assert!(text.contains("db1.example.com:27017 PRIMARY 6.0.5"));
 
     rig.clock.advance(Duration::from_secs(10 * 3600));
@@ -123,6 +96,7 @@ async fn a_backup_that_runs_is_calm_and_one_that_lags_is_yellow() {
         2,
         "conf call and snapshot; the rest waits for them"
     );
+    assert!(text.contains("journalctl -u tidemark-agent"), "what to do is said");
     heard_of(&rig, UnixMillis(NOW.0 + 10 * 3_600_000));
     let text = page(&rig, "stale-oplog", &at, &cookie).await;
     assert!(text.contains("<dt>Oplog stored until</dt><dd class=\"late\">"));
@@ -143,7 +117,10 @@ async fn what_is_going_on_is_shown_and_loads_itself_again() {
     let at = format!("/groups/{}", rig.group);
     let set = format!("{at}/sets/{SET}");
     let text = page(&rig, "set", &set, &cookie).await;
-    assert!(text.contains(&format!("<option value=\"{}\">", rig.snapshot)) && !text.contains("http-equiv"));
+    assert!(
+        text.contains(&format!("<option value=\"{}\" selected>", rig.snapshot))
+            && !text.contains("http-equiv")
+    );
     let fields = [
         ("csrf", csrf.as_str()),
         ("snapshot", &rig.snapshot),
@@ -151,7 +128,7 @@ async fn what_is_going_on_is_shown_and_loads_itself_again() {
         ("gzip", "yes"),
     ];
     let asked = rig.send(form(&format!("{set}/restores"), &cookie, &fields)).await;
-    assert_eq!(asked.header("location"), at);
+    assert_eq!(asked.header("location"), format!("{at}#restores"));
     let job = rig.metadata().all::<RestoreJob>(tidemark_metadata::By::IdPrefix("")).unwrap().remove(0).record;
     assert!(job.gzip && !job.users_and_roles && job.namespaces.len() == 1);
     let id = Job::id_of(Some(rig.group), JobKind::Restore, &Subject::new(job.id.to_string()).unwrap());
@@ -173,7 +150,7 @@ async fn what_is_going_on_is_shown_and_loads_itself_again() {
 
     rig.prepare(&job.id.to_string(), 0);
     let text = page(&rig, "restore-ready", &at, &cookie).await;
-    assert!(text.contains("ready, ") && !text.contains("http-equiv"));
+    assert!(text.contains("ready: ") && !text.contains("http-equiv"));
     let restore = format!("{at}/restores/{}", job.id);
     let fields = [("csrf", csrf.as_str()), ("hours", "2"), ("uses", "1")];
     let once = rig.send(form(&format!("{restore}/link"), &cookie, &fields)).await;
@@ -215,18 +192,15 @@ async fn forms_start_stop_terminate_and_undo() {
     assert_eq!(send("STOPPED", false).await, StatusCode::SEE_OTHER);
     assert_eq!(send("NONSENSE", true).await, StatusCode::BAD_REQUEST);
     let schedule = format!("/groups/{}/sets/{SET}/schedule", rig.group);
-    let fields = [
-        ("csrf", csrf.as_str()),
-        ("interval", "8"),
-        ("zone", "Europe/Berlin"),
-        ("excluded", "a b.c"),
-        ("days", "3"),
-    ];
-    let refused = rig.send(form(&schedule, &cookie, &fields)).await;
+    let fields = [("csrf", csrf.as_str()), ("interval", "8"), ("zone", "Europe/Berlin"), ("days", "3")];
+    assert_eq!(rig.send(form(&schedule, &cookie, &fields)).await.status, StatusCode::SEE_OTHER);
+    let source = format!("/groups/{}/sets/{SET}/source", rig.group);
+    let mut fields = vec![("csrf", csrf.as_str()), ("excluded", "a b.c"), ("source", "PRIMARY")];
+    let refused = rig.send(form(&source, &cookie, &fields)).await;
     assert_eq!(refused.status, StatusCode::CONFLICT, "a head that was made otherwise does not fit");
     assert!(refused.text().contains("only with a new copy"));
-    assert_eq!(send("PROVISIONING", true).await, StatusCode::SEE_OTHER);
-    assert_eq!(rig.send(form(&schedule, &cookie, &fields)).await.status, StatusCode::SEE_OTHER);
+    fields.push(("anew", "yes"));
+    assert_eq!(rig.send(form(&source, &cookie, &fields)).await.status, StatusCode::SEE_OTHER);
     let config = rig
         .metadata()
         .get::<BackupConfig>(&BackupConfig::id_of(rig.group, SET.parse().unwrap()))
@@ -288,6 +262,89 @@ async fn a_restore_that_differs_from_the_source_warns_whoever_fetches_it() {
 }
 
 #[tokio::test]
+async fn a_backup_is_started_with_what_is_copied_and_how_to_connect() {
+    let rig = Rig::new();
+    let user = rig.person("boss@example.com", None);
+    let (cookie, csrf) = rig.session(&user);
+    heard_of(&rig, NOW);
+    let group = format!("/groups/{}", rig.group);
+    let set = format!("{group}/sets/{SET}");
+    assert!(page(&rig, "inactive", &group, &cookie).await.contains("Start the backup"));
+    let text = page(&rig, "start", &set, &cookie).await;
+    assert!(
+        text.contains("<option value=\"db1.example.com:27017\">") && text.contains("as its own file says")
+    );
+    let send = async |fields: &[(&str, &str)]| {
+        let fields = [&[("csrf", csrf.as_str())], fields].concat();
+        rig.send(form(&format!("{set}/source"), &cookie, &fields)).await
+    };
+    // What the API refuses, this does.
+    for bad in [("source", "db1"), ("excluded", "a*"), ("seeds", "db1:0"), ("ca", "no certificate")] {
+        let refused = send(&[bad, ("start", "yes")]).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{bad:?}: {}", refused.text());
+        assert!(!refused.text().contains("no certificate</"), "nothing is quoted");
+    }
+    let id = BackupConfig::id_of(rig.group, SET.parse().unwrap());
+    let stored = || rig.metadata().find::<BackupConfig>(&id).unwrap().map(|it| it.record);
+    assert!(stored().is_none_or(|it| it.status == Status::Inactive));
+    let connection = [("user", "backup"), ("password", " hunter2 "), ("excluded", "scratch")];
+    let started =
+        send(&[&connection[..], &[("source", "db1.example.com:27017"), ("start", "yes")]].concat()).await;
+    assert_eq!((started.status, started.header("location")), (StatusCode::SEE_OTHER, group.as_str()));
+    let config = stored().unwrap();
+    assert_eq!((config.status, config.excluded_namespaces.len()), (Status::Provisioning, 1));
+    assert!(matches!(&config.sync_source, SyncSource::Member(it) if it.port == 27017));
+    let secret = config.open_connection(&rig.site.parts().sealing).unwrap().unwrap();
+    assert!(String::from_utf8_lossy(secret.reveal()).contains("\" hunter2 \""), "as it was typed");
+    let text = page(&rig, "awaited", &group, &cookie).await;
+    assert!(text.contains("Waiting for an agent") && text.contains("http-equiv"));
+    copied(&rig);
+    assert!(page(&rig, "copying", &group, &cookie).await.contains("Copying: 1 of 3 collections complete"));
+    let text = page(&rig, "connected", &set, &cookie).await;
+    assert!(text.contains("as it was set here") && !text.contains("hunter2"));
+}
+
+#[tokio::test]
+async fn what_needs_a_look_is_said_until_it_is_over() {
+    let rig = Rig::new();
+    let user = rig.person("boss@example.com", None);
+    let (cookie, _) = rig.session(&user);
+    let at = format!("/groups/{}", rig.group);
+    status(&rig, Status::Started);
+    heard_of(&rig, NOW);
+    complained(&rig, &["there is no <primary>"]);
+    noted(&rig, "SPACE_LOW", "the store has 5 bytes left");
+    strange_sets(&rig);
+    let text = page(&rig, "matters", &at, &cookie).await;
+    assert!(text.contains("The agent says: there is no &#60;primary&#62;") && text.contains("needs a look"));
+    assert!(text.contains("Since 2026-11-22 10:00:00 UTC: the store has 5 bytes left"));
+    complained(&rig, &[]);
+    noted(&rig, "SPACE_BACK", "there is room again");
+    let text = page(&rig, "over", &at, &cookie).await;
+    assert!(!text.contains("class=\"matter\"") && text.contains("all of it keeps up"));
+}
+
+#[tokio::test]
+async fn a_restore_says_which_seconds_there_are_and_takes_a_second_before_a_snapshot() {
+    let rig = Rig::new();
+    let user = rig.person("boss@example.com", None);
+    let (cookie, csrf) = rig.session(&user);
+    let set = format!("/groups/{}/sets/{SET}", rig.group);
+    status(&rig, Status::Started);
+    let text = page(&rig, "window", &set, &cookie).await;
+    let hour_ago = "<strong>2026-11-22 09:00:00 UTC</strong>";
+    assert!(text.contains(&format!("Any second can be restored from {hour_ago} until {hour_ago}")));
+    let fields =
+        [("csrf", csrf.as_str()), ("snapshot", &rig.snapshot), ("second", "2026-11-22 09:00:00 UTC")];
+    let asked = rig.send(form(&format!("{set}/restores"), &cookie, &fields)).await;
+    assert_eq!(asked.status, StatusCode::SEE_OTHER);
+    let job = rig.metadata().all::<RestoreJob>(tidemark_metadata::By::IdPrefix("")).unwrap().remove(0).record;
+    assert!(matches!(job.target, RestoreTarget::PointInTime { .. }));
+    let neither = rig.send(form(&format!("{set}/restores"), &cookie, &fields[..1])).await;
+    assert_eq!(neither.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
 async fn whoever_only_reads_sees_no_forms_and_theirs_do_nothing() {
     let rig = Rig::new();
     rig.person("boss@example.com", None);
@@ -302,6 +359,7 @@ async fn whoever_only_reads_sees_no_forms_and_theirs_do_nothing() {
     for path in [
         "/groups".to_owned(),
         format!("{at}/sets/{SET}/status"),
+        format!("{at}/sets/{SET}/source"),
         format!("{at}/sets/{SET}/schedule"),
         format!("{at}/sets/{SET}/restores"),
         format!("{at}/sets/{SET}/snapshots/{}/delete", rig.snapshot),
@@ -355,7 +413,7 @@ async fn keys_are_shown_once() {
     let key = format!("tma_{}", &once.text().split("tma_").nth(1).unwrap()[..64]);
     assert!(rig.metadata().agent_of_key(&key).unwrap().is_some());
     let once = rig.send(form(&format!("{at}/apikeys"), &cookie, &fields)).await.text();
-    let private = once.split("<dt>Private key</dt><dd><code>").nth(1).unwrap()[..64].to_owned();
+    let private = once.split("<dt>Private key</dt><dd><pre><code>").nth(1).unwrap()[..64].to_owned();
     let text = page(&rig, "keys", &at, &cookie).await;
     assert!(text.contains("east") && !text.contains(&key) && !text.contains(&private));
     let ids: Vec<&str> =

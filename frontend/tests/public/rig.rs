@@ -9,6 +9,7 @@ use tidemark_base::bson::Doc;
 use tidemark_base::clock::ManualClock;
 use tidemark_base::{Clock as _, CollectionUuid, OpTime, SeededEntropy, Timestamp, UnixMillis};
 use tidemark_blockstore::{MemoryBackend, Store};
+use tidemark_frontend::install::Trust;
 use tidemark_frontend::login::Doors;
 use tidemark_frontend::site::{Parts, Site};
 use tidemark_frontend::{download, page, public};
@@ -72,6 +73,11 @@ impl Rig {
     }
 
     pub(crate) fn with_doors(doors: Doors) -> Self {
+        Self::at(doors, URL)
+    }
+
+    /// A site that is reached by an address.
+    pub(crate) fn at(doors: Doors, url: &str) -> Self {
         let metadata = Metadata::new(Arc::new(MemoryStore::new()));
         let store = Store::new(Arc::new(MemoryBackend::new(&mut SeededEntropy::new(3))));
         let clock = Arc::new(ManualClock::at(NOW));
@@ -108,15 +114,11 @@ impl Rig {
             sealing,
             clock: Arc::clone(&clock) as Arc<dyn tidemark_base::Clock>,
             entropy: Mutex::new(Box::new(entropy)),
-            public_url: URL.to_owned(),
+            public_url: url.to_owned(),
         });
+        let trust = Trust { public_url: url.to_owned(), fingerprint: Some("5e".repeat(32)) };
         let router = public::router(site.clone())
-            .merge(page::router(site.clone(), doors, |group| {
-                format!(
-                    "curl {URL}/install/agent.sh {group}
-"
-                )
-            }))
+            .merge(page::router(site.clone(), doors, trust))
             .merge(download::router(site.clone()));
         let snapshot = format!("{number:016x}");
         Self { site, clock, router, group: own, other, head: Mutex::new(head), snapshot, keys }

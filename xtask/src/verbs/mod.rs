@@ -5,4 +5,5 @@ pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod fuzz;
 pub(crate) mod long;
+pub(crate) mod page;
 pub(crate) mod test;

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tidemark_base::{Clock, OsEntropy};
 use tidemark_frontend::ingest::{self, Ingest, Limits};
-use tidemark_frontend::install::{self, Parcel};
+use tidemark_frontend::install::{self, Parcel, Trust};
 use tidemark_frontend::login::Doors;
 use tidemark_frontend::metrics::{self, Metrics};
 use tidemark_frontend::serve::{Listener, Security, Serving, serve};
@@ -94,17 +94,15 @@ fn pages(args: &WebArgs, site: &Site, metrics: &Metrics, urls: &Urls, tls: Optio
         Ok(token)
     });
     let token = token.transpose()?;
-    let fingerprint = tls.and_then(Tls::ca_fingerprint);
     let parcel = Parcel {
         agent: args.agent_program.clone().or_else(agent_beside),
         ca_pem: tls.and_then(Tls::ca_pem).map(ToOwned::to_owned),
         mothership: urls.agents.clone(),
     };
     let doors = Doors::new(args.open_sign_up, args.behind_proxy);
-    let url = urls.public.clone();
-    let lines = move |group: &str| install::snippet(&url, fingerprint.as_deref(), group);
+    let trust = Trust { public_url: urls.public.clone(), fingerprint: tls.and_then(Tls::ca_fingerprint) };
     Ok(public::router(site.clone())
-        .merge(page::router(site.clone(), doors, lines))
+        .merge(page::router(site.clone(), doors, trust))
         .merge(download::router(site.clone()))
         .merge(metrics::router(site.clone(), metrics.clone(), token.as_deref()))
         .merge(install::router(site.clone(), parcel)))
