@@ -7,6 +7,7 @@
 
 use crate::error::Result;
 use crate::ids::{OwnerId, PackId};
+use crate::scratch::Scratch;
 use crate::superblock::Superblock;
 
 /// One transaction over the rows of a store. Keys and values are bytes; keys are ordered bytewise.
@@ -156,6 +157,14 @@ pub trait Backend: Send + Sync {
     /// [`crate::Error::Full`]; failure of the backend.
     fn require_reserve(&self) -> Result<()> {
         Ok(())
+    }
+
+    /// A file for what is read back before long, on the disk that has most room for it.
+    ///
+    /// # Errors
+    /// Failure of the operating system.
+    fn scratch(&self) -> Result<Scratch> {
+        Scratch::create(&std::env::temp_dir())
     }
 
     /// What is wrong with the parts of the store that only the backend knows, in words; empty if nothing.

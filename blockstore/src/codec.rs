@@ -105,8 +105,6 @@ pub(crate) enum Effort {
     Compress,
     /// The same in about half the time, and some percent larger.
     CompressQuickly,
-    /// It is stored as it is.
-    None,
 }
 
 /// Compresses a block whose name is already known and whose size was checked.
@@ -115,7 +113,6 @@ pub(crate) fn encode(id: BlockId, block: BlockRef<'_>, effort: Effort) -> Record
     let compressed = match effort {
         Effort::Compress => compress(block.bytes, LEVEL),
         Effort::CompressQuickly => compress(block.bytes, QUICK_LEVEL),
-        Effort::None => None,
     };
     let (codec, payload) = match compressed {
         Some(payload) => (Codec::Zstd, payload),
@@ -216,7 +213,6 @@ mod tests {
         assert_eq!(record.header.codec, Codec::Raw);
         let zeros = BlockRef::leaf(&[0; 512]);
         assert_eq!(encode(zeros.id(), zeros, Effort::Compress).header.codec, Codec::Zstd);
-        assert_eq!(encode(zeros.id(), zeros, Effort::None).header.codec, Codec::Raw);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use crate::backend::{Backend, PackWriter, TxnBody};
 use crate::error::{Error, Result};
 use crate::ids::{OwnerId, PackId};
+use crate::scratch::Scratch;
 use crate::superblock::Superblock;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -141,6 +142,10 @@ impl Backend for FaultBackend {
 
     fn lock_collection(&self) -> Result<Box<dyn Send>> {
         self.inner.lock_collection()
+    }
+
+    fn scratch(&self) -> Result<Scratch> {
+        self.counter.run(|| self.inner.scratch())
     }
 
     fn audit(&self) -> Result<Vec<String>> {

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::ids::SessionId;
 use crate::observer::Others;
 use crate::record::Header;
+use crate::scratch::Scratch;
 use crate::session::Session;
 use crate::state::blocks::BlockRow;
 use crate::state::{blocks, refs, sessions};
@@ -72,6 +73,15 @@ impl Store {
         })?;
         let (id, epoch) = opened.expect("set by the body that has just succeeded");
         Ok(Session::new(self.clone(), id, epoch))
+    }
+
+    /// A file for what is read back before long, beside the store.
+    ///
+    /// # Errors
+    /// [`Error::Full`]; other failures of the backend.
+    pub fn scratch(&self) -> Result<Scratch> {
+        self.backend.require_reserve()?;
+        self.backend.scratch()
     }
 
     /// Reads blocks, in parallel, in the order asked for. Each is checked against its name. The caller

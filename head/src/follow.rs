@@ -7,11 +7,12 @@
 use crate::error::{HeadError, Result};
 use crate::state::{Position, is_lower};
 use tidemark_base::bson::Doc;
-use tidemark_base::codec::CodecError;
 use tidemark_base::{OpTime, Timestamp};
-use tidemark_oplog::EntryError;
 use tidemark_oplog::slice::{Digest, Link, optime};
 use tidemark_oplog::store::{SliceStore, StoreError, Stored, Tip};
+
+/// How many entries are handed on at once: what is made of them while they are applied is to stay near.
+const PORTION: usize = 8 << 10;
 
 /// Takes entries, and the end of their slice if they reach it.
 pub type Each<'e> = &'e mut dyn FnMut(&[Doc<'_>], Option<Link>) -> Result<()>;
@@ -76,21 +77,23 @@ impl Unpacked {
         Ok(slices.read_split(stored, &mut self.plain, &mut self.ends)?)
     }
 
-    /// Hands on the entries as far as `until`.
+    /// Hands on the entries as far as `until`, in portions.
     fn hand_on(&self, stored: &Stored, until: Timestamp, each: Each<'_>) -> Result<()> {
-        let broken = |problem: CodecError| EntryError { at: stored.header.first, problem: problem.into() };
-        let mut entries = Vec::with_capacity(self.ends.len());
-        let mut start = 0;
-        for end in &self.ends {
-            let entry = Doc::new(self.plain.get(start..*end).unwrap_or_default()).map_err(broken)?;
-            if stored.header.last.ts > until && optime(entry)?.ts > until {
-                break;
+        let (mut start, mut entries) = (0, Vec::with_capacity(PORTION.min(self.ends.len())));
+        for (number, portion) in (1..).zip(self.ends.chunks(PORTION)) {
+            entries.clear();
+            for end in portion {
+                let entry = Doc::known(self.plain.get(start..*end).unwrap_or_default());
+                if stored.header.last.ts > until && optime(entry)?.ts > until {
+                    return each(&entries, None);
+                }
+                entries.push(entry);
+                start = *end;
             }
-            entries.push(entry);
-            start = *end;
+            let is_end = number * PORTION >= self.ends.len();
+            each(&entries, is_end.then(|| stored.header.end()))?;
         }
-        let end = (entries.len() == self.ends.len()).then(|| stored.header.end());
-        each(&entries, end)
+        Ok(())
     }
 }
 

@@ -11,6 +11,7 @@ use crate::export::Restorable;
 use crate::follow::follow;
 use crate::head::{HeadName, look_up};
 use crate::root::Root;
+use crate::run::Source;
 use crate::snapshot;
 use crate::state::State;
 use tidemark_base::{BlockId, OpTime, Timestamp};
@@ -165,6 +166,31 @@ impl Fork {
     pub fn take_divergences(&mut self) -> Divergences {
         self.state.take_divergences()
     }
+}
+
+/// Looks something up in the head as it was flushed last, or in a snapshot. Nothing is written for that. If it fails, it
+/// is done again with a session: a collection may have taken meanwhile what nobody kept.
+///
+/// # Errors
+/// As [`Fork::of_head`] and [`Fork::of_snapshot`]; what `look` returns.
+pub fn look_into<T>(
+    store: &Store,
+    name: &HeadName,
+    snapshot: Option<u64>,
+    look: impl Fn(&State, &dyn Source) -> Result<T>,
+) -> Result<T> {
+    let root = match snapshot {
+        Some(id) => snapshot::get(store, name, id)?.root,
+        None => look_up(store, name)?.root,
+    };
+    if let Ok(found) = State::open(store, root).and_then(|state| look(&state, store)) {
+        return Ok(found);
+    }
+    let fork = match snapshot {
+        Some(id) => Fork::of_snapshot(store, name, id)?,
+        None => Fork::of_head(store, name)?,
+    };
+    look(fork.state(), fork.session())
 }
 
 /// All roots of the branch that the head is on.

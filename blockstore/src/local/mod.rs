@@ -37,6 +37,7 @@ use crate::backend::{Backend, PackWriter, TxnBody};
 use crate::disk::Folder;
 use crate::error::Result;
 use crate::ids::{OwnerId, PackId};
+use crate::scratch::Scratch;
 use crate::state::packs as pack_rows;
 use crate::superblock::Superblock;
 use db::Db;
@@ -83,6 +84,10 @@ impl std::fmt::Debug for LocalBackend {
 }
 
 impl Backend for LocalBackend {
+    fn scratch(&self) -> Result<Scratch> {
+        Scratch::create(&self.folder.root)
+    }
+
     fn superblock(&self) -> &Superblock {
         &self.superblock
     }

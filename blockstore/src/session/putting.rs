@@ -39,15 +39,6 @@ impl Session {
         self.put_with(blocks, Effort::CompressQuickly)
     }
 
-    /// As [`Self::put`], but the blocks are stored as they are: for what is read again soon and kept by no ref. A
-    /// block that is to be kept must never be put so, since it is not stored anew when it is put again.
-    ///
-    /// # Errors
-    /// As [`Self::put`].
-    pub fn put_passing(&self, blocks: &[BlockRef<'_>]) -> Result<Vec<BlockId>> {
-        self.put_with(blocks, Effort::None)
-    }
-
     fn put_with(&self, blocks: &[BlockRef<'_>], effort: Effort) -> Result<Vec<BlockId>> {
         blocks.iter().try_for_each(BlockRef::check)?;
         let _putting = self.puts.enter();

@@ -1,15 +1,14 @@
 //! Documents of a collection that came late: held in memory, and put aside sorted when that is too much.
 //!
-//! What is put aside is garbage once the base is written, so it is stored at little cost: blocks of the store, which
-//! any backend has, in a form that no base leaf has, so that nothing that stays is ever stored so. Of each stretch
-//! only the names of its blocks are in memory. Many stretches become one before too many would have to be read at
-//! once.
+//! What is put aside is of no use once the base is written, so it goes to a scratch file, which is gone with the build
+//! however that ends. Of each stretch only the places of its chunks are in memory. Many stretches become one before
+//! too many would have to be read at once.
 
 use super::spill;
 use crate::run::base::{Batches, Merged, Sorted, Task, Tools};
 use crate::run::{Result, RunError};
 use std::sync::Arc;
-use tidemark_base::BlockId;
+use tidemark_blockstore::Spot;
 
 /// So many stretches of one size become one of the next.
 const MERGED_AT_ONCE: usize = 48;
@@ -17,7 +16,7 @@ const MERGED_AT_ONCE: usize = 48;
 /// Batches that were merged and put.
 #[derive(Clone, Debug)]
 struct Stretch {
-    blocks: Vec<BlockId>,
+    chunks: Vec<Spot>,
     /// How often what is in it was merged.
     merges: u32,
 }
@@ -37,7 +36,7 @@ pub(super) struct Aside {
 /// A stretch on its way.
 #[derive(Debug)]
 struct Putting {
-    blocks: Task<Result<Vec<BlockId>>>,
+    chunks: Task<Result<Vec<Spot>>>,
     bytes: usize,
 }
 
@@ -67,22 +66,22 @@ impl Aside {
         let held = std::mem::take(&mut self.held);
         let bytes = std::mem::take(&mut self.held_bytes);
         let tools = Arc::clone(&self.tools);
-        let blocks = Task::begin(&self.tools.meter, move || {
+        let chunks = Task::begin(&self.tools.meter, move || {
             spill::put(&tools, Merged::open(held.into_iter().map(in_memory))?)
         });
-        self.putting = Some(Putting { blocks, bytes });
+        self.putting = Some(Putting { chunks, bytes });
         Ok(())
     }
 
     /// Waits until what is being put is there.
     pub(super) fn wait(&mut self) -> Result<()> {
         let Some(putting) = self.putting.take() else { return Ok(()) };
-        self.stretches.push(Stretch { blocks: putting.blocks.wait()?, merges: 0 });
+        self.stretches.push(Stretch { chunks: putting.chunks.wait()?, merges: 0 });
         while let Some(merges) = self.last_alike() {
             let some = self.stretches.split_off(self.stretches.len() - MERGED_AT_ONCE);
-            let merged = Merged::open(some.into_iter().map(|it| spill::batches(&self.tools, it.blocks)))?;
-            let blocks = spill::put(&self.tools, merged)?;
-            self.stretches.push(Stretch { blocks, merges: merges + 1 });
+            let merged = Merged::open(some.into_iter().map(|it| spill::batches(&self.tools, it.chunks)))?;
+            let chunks = spill::put(&self.tools, merged)?;
+            self.stretches.push(Stretch { chunks, merges: merges + 1 });
         }
         Ok(())
     }
@@ -107,13 +106,13 @@ impl Aside {
         if stretches.is_empty() && held.is_empty() {
             return Ok(None);
         }
-        let stretches = stretches.into_iter().map(|it| spill::batches(&self.tools, it.blocks));
+        let stretches = stretches.into_iter().map(|it| spill::batches(&self.tools, it.chunks));
         Ok(Some(Merged::open(stretches.chain(held.into_iter().map(in_memory)))?))
     }
 
     /// Why what is being put could not be.
     pub(super) fn failure(&mut self) -> Option<RunError> {
-        self.putting.take()?.blocks.wait().err()
+        self.putting.take()?.chunks.wait().err()
     }
 }
 

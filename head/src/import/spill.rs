@@ -1,8 +1,8 @@
-//! Blocks of what is put aside: documents by ascending key, until the base is written.
+//! Chunks of what is put aside: documents by ascending key, in a scratch file until the base is written.
 //!
-//! Nobody reads them but who wrote them, within one import, so their form is no format. A block begins with four
-//! zeros, which no documents do. Then come documents as they are; and of each large one, which is in the store
-//! already, four zeros, the length of the key, the key, the name of its node, and what nodes count of it.
+//! Nobody reads them but who wrote them, within one import, so their form is no format. In a chunk are documents as
+//! they are; and of each large one, which is in the store already, four zeros, with which no document begins, the
+//! length of the key, the key, the name of its node, and what nodes count of it.
 
 #![warn(clippy::indexing_slicing)]
 
@@ -10,98 +10,95 @@ use crate::run::base::{Batches, Buffer, Collected, LargeItem, Merged, Sorted, Ta
 use crate::run::{Problem, Result, RunError};
 use std::collections::VecDeque;
 use std::sync::Arc;
+use tidemark_base::BlockId;
 use tidemark_base::bson::Doc;
 use tidemark_base::codec::{Put, Reader};
 use tidemark_base::limits::MAX_KEY_BYTES;
-use tidemark_base::{BlockId, BlockKind};
-use tidemark_blockstore::{Block, BlockRef};
+use tidemark_blockstore::{Scratch, Spot};
 
-/// About how long a block is: a little less than what is named fastest.
-const BLOCK_BYTES: usize = 240 << 10;
+/// About how long a chunk is, in bytes.
+const CHUNK_BYTES: usize = 256 << 10;
 
-/// What a block begins with, and a large item in it.
+/// What a large item begins with.
 const MARK: [u8; 4] = [0; 4];
 
-/// How many blocks are read ahead.
+/// How many chunks of a stretch are read ahead.
 const AHEAD: usize = 2;
 
-/// How many blocks are on their way at once.
+/// How many chunks are on their way at once.
 const PUT_AT_ONCE: usize = 16;
 
-/// Puts all items, and names the blocks.
-pub(super) fn put(tools: &Arc<Tools>, mut items: Merged<'_>) -> Result<Vec<BlockId>> {
-    let (mut blocks, mut putting) = (Vec::new(), VecDeque::new());
-    let mut plain = Vec::new();
+/// Puts all items, and says where the chunks are.
+pub(super) fn put(tools: &Arc<Tools>, mut items: Merged<'_>) -> Result<Vec<Spot>> {
+    let drawer = tools.drawer()?;
+    let scratch = &drawer.scratch;
+    let (mut spots, mut putting) = (Vec::new(), VecDeque::new());
+    let mut chunk = scratch.chunk(CHUNK_BYTES);
     loop {
         let item = items.next()?;
         let is_end = item.is_none();
-        if plain.len() >= BLOCK_BYTES || (is_end && !plain.is_empty()) {
-            let (bytes, tools) = (std::mem::take(&mut plain), Arc::clone(tools));
-            let charge = tools.meter.charge(bytes.capacity());
-            let meter = Arc::clone(&tools.meter);
-            putting.push_back(Task::begin(&meter, move || {
-                let put = tools.session.put_passing(&[BlockRef::leaf(&bytes)]);
+        let next_bytes = item.as_ref().map_or(0, |item| item.batch.document(item.number).len());
+        let is_full = chunk.bytes().len() + next_bytes > CHUNK_BYTES;
+        if (is_full || is_end) && !chunk.bytes().is_empty() {
+            let full = std::mem::replace(&mut chunk, scratch.chunk(CHUNK_BYTES));
+            let (scratch, charge) = (Arc::clone(scratch), tools.meter.charge(full.memory_bytes()));
+            putting.push_back(drawer.begin(&tools.meter, move || {
+                let put = scratch.write(full);
                 drop(charge);
                 put
             }));
         }
         while putting.len() >= if is_end { 1 } else { PUT_AT_ONCE } {
             let Some(task) = putting.pop_front() else { break };
-            blocks.extend(Task::wait(task)?);
+            spots.push(Task::wait(task)?);
         }
-        let Some(item) = item else { return Ok(blocks) };
-        if plain.is_empty() {
-            plain.reserve(BLOCK_BYTES + (4 << 10));
-            plain.extend_from_slice(&MARK);
-        }
+        let Some(item) = item else { return Ok(spots) };
         match item.batch.large(item.number) {
-            None => plain.extend_from_slice(item.batch.document(item.number)),
-            Some(large) => {
-                plain.extend_from_slice(&MARK);
-                let key = item.key();
-                plain.put_u32(u32::try_from(key.len()).expect("keys are of at most a MiB"));
-                plain.extend_from_slice(key);
-                plain.extend_from_slice(large.id.as_bytes());
-                plain.put_u64(large.plain_bytes);
-            }
+            None => chunk.extend_from_slice(item.batch.document(item.number)),
+            Some(large) => chunk.extend_from_slice(&large_item(item.key(), large)),
         }
     }
 }
 
-/// What these blocks hold, one after the other.
-pub(super) fn batches(tools: &Arc<Tools>, blocks: Vec<BlockId>) -> Batches<'static> {
+fn large_item(key: &[u8], large: LargeItem) -> Vec<u8> {
+    let mut item = MARK.to_vec();
+    item.put_u32(u32::try_from(key.len()).expect("keys are of at most a MiB"));
+    item.extend_from_slice(key);
+    item.extend_from_slice(large.id.as_bytes());
+    item.put_u64(large.plain_bytes);
+    item
+}
+
+/// What these chunks hold, one after the other.
+pub(super) fn batches(tools: &Arc<Tools>, chunks: Vec<Spot>) -> Batches<'static> {
     let tools = Arc::clone(tools);
-    let mut rest = blocks.into_iter();
+    let mut rest = chunks.into_iter();
     let mut reading = VecDeque::new();
     Box::new(move || {
         while reading.len() < AHEAD
-            && let Some(id) = rest.next()
+            && let Some(spot) = rest.next()
         {
-            let tools = Arc::clone(&tools);
-            let meter = Arc::clone(&tools.meter);
-            reading.push_back(Task::begin(&meter, move || read(&tools, id)));
+            let (drawer, reader) = (tools.drawer()?, Arc::clone(&tools));
+            let scratch = Arc::clone(&drawer.scratch);
+            reading.push_back(drawer.begin(&tools.meter, move || read(&reader, &scratch, spot)));
         }
         reading.pop_front().map(Task::wait).transpose()
     })
 }
 
-fn read(tools: &Tools, id: BlockId) -> Result<Arc<Sorted>> {
-    let block = tools.session.get(&[id]).pop();
-    let block = block.unwrap_or(Err(tidemark_blockstore::Error::Missing { id }))?;
-    let damaged = |problem| RunError::Damaged { block: id, problem };
-    let found = items(tools, &block).map_err(damaged)?;
-    if !found.ascends() {
-        return Err(damaged(Problem::Order));
+fn read(tools: &Tools, scratch: &Arc<Scratch>, spot: Spot) -> Result<Arc<Sorted>> {
+    let chunk = scratch.read(spot)?;
+    // It passed its checksum: whatever is wrong was wrong when it was put.
+    let items = items(tools, chunk.bytes()).map_err(RunError::PutAside)?;
+    if !items.ascends() {
+        return Err(RunError::PutAside(Problem::Order));
     }
-    Ok(Arc::new(found.batch(Buffer::read(block, &tools.meter), &tools.meter)))
+    Ok(Arc::new(items.batch(Buffer::read(chunk, scratch, &tools.meter), &tools.meter)))
 }
 
-fn items(tools: &Tools, block: &Block) -> Result<Collected, Problem> {
+fn items(tools: &Tools, chunk: &[u8]) -> Result<Collected, Problem> {
     let mut found = Collected::default();
-    let mut reader = Reader::new(block.bytes());
-    if block.kind() != BlockKind::Leaf || reader.array("mark")? != MARK {
-        return Err(Problem::Form("documents that were put aside"));
-    }
+    let mut reader = Reader::new(chunk);
     while !reader.rest().is_empty() {
         let start = reader.offset();
         if reader.rest().starts_with(&MARK) {

@@ -24,6 +24,9 @@ pub enum RunError {
         /// What is wrong with it.
         problem: Problem,
     },
+    /// Documents that an import put aside came back as they were written, and make no sense.
+    #[error("documents that were put aside are not in the form they were in: {0}; import again")]
+    PutAside(Problem),
     /// Items came out of order, or one key came twice.
     #[error("items of a run must come with ascending keys: {} came after {}", shown(key), shown(previous))]
     Order {
@@ -114,7 +117,7 @@ impl RunError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Store(error) => error.kind(),
-            Self::Damaged { .. } => ErrorKind::Corrupt,
+            Self::Damaged { .. } | Self::PutAside(_) => ErrorKind::Corrupt,
             Self::Order { .. } | Self::WrongKind { .. } => ErrorKind::Internal,
             Self::NotADocument(_) | Self::TooLarge { .. } => ErrorKind::Invalid,
         }

@@ -13,6 +13,8 @@ use serde_json::value::RawValue;
 use std::fmt;
 use tidemark_base::bson::Doc;
 use tidemark_head::dump::extjson::{parse_document, write_document};
+use tidemark_head::run::Source;
+use tidemark_head::state::State;
 use tidemark_oplog::names::Namespace;
 
 const EXAMPLES: &str = "\
@@ -59,16 +61,17 @@ pub(crate) fn run(args: &GetArgs, out: Output) -> Result<Exit> {
     let asked = parse_id(&args.id)?;
     let id = Doc::new(&asked)?.get("_id")?.context("an _id was just written")?;
     let store = args.head.open(out)?;
-    let (fork, divergences) = origin::open(&args.head, &args.origin, &store, out)?;
-    let state = fork.state();
+    let look = |state: &State, source: &dyn Source| {
+        let found = state.catalog().named(namespace.database(), namespace.collection()).next();
+        found.map(|uuid| state.get(source, uuid, id)).transpose()
+    };
+    let (found, at, divergences) = origin::look(&args.head, &args.origin, &store, out, look)?;
     let shown = args.ns.escape_debug();
-    let Some(uuid) = state.catalog().named(namespace.database(), namespace.collection()).next() else {
-        return Err(Problem::NotThere(format!("there is no collection {shown}")).into());
-    };
-    let Some(document) = state.get(fork.session(), uuid, id)? else {
-        let what = format!("there is no document in {shown} with the _id {}", args.id.escape_debug());
-        return Err(Problem::NotThere(what).into());
-    };
+    let found = found.ok_or_else(|| Problem::NotThere(format!("there is no collection {shown}")))?;
+    let document = found.ok_or_else(|| {
+        let id = args.id.escape_debug();
+        Problem::NotThere(format!("there is no document in {shown} with the _id {id}"))
+    })?;
     let mut text = Vec::new();
     write_document(Doc::new(&document)?, &mut text).context("the document cannot be shown")?;
     let document = RawValue::from_string(String::from_utf8(text)?)?;
@@ -77,7 +80,7 @@ pub(crate) fn run(args: &GetArgs, out: Output) -> Result<Exit> {
         // The document stands alone on standard output.
         out.note(&divergences.to_string());
     }
-    out.result(&Got { namespace: args.ns.clone(), at: At::of(state.at()), document, divergences })?;
+    out.result(&Got { namespace: args.ns.clone(), at: At::of(at), document, divergences })?;
     Ok(exit)
 }
 

@@ -7,9 +7,12 @@ use crate::place::HeadArg;
 use crate::times::{At, Moment};
 use anyhow::Result;
 use clap::Args;
+use tidemark_base::OpTime;
 use tidemark_blockstore::Store;
 use tidemark_head::HeadError;
-use tidemark_head::fork::Fork;
+use tidemark_head::fork::{Fork, look_into};
+use tidemark_head::run::Source;
+use tidemark_head::state::State;
 
 /// Which state.
 #[derive(Debug, Args)]
@@ -42,6 +45,29 @@ pub(super) fn open(
     divergences.add(&found);
     divergences.add_earlier(fork.state().diverged().operations.saturating_sub(found.diverged().operations));
     Ok((fork, divergences))
+}
+
+/// Looks something up in a state, tells where that stands, and what did not fit on the way there.
+pub(super) fn look<T>(
+    head: &HeadArg,
+    origin: &OriginArgs,
+    store: &Store,
+    out: Output,
+    look: impl Fn(&State, &dyn Source) -> Result<T, HeadError>,
+) -> Result<(T, OpTime, Divergences)> {
+    if origin.time.is_some() {
+        let (fork, divergences) = open(head, origin, store, out)?;
+        return Ok((look(fork.state(), fork.session())?, fork.state().at(), divergences));
+    }
+    let look = |state: &State, source: &dyn Source| {
+        state.require_consistent()?;
+        Ok((look(state, source)?, state.at(), state.diverged().operations))
+    };
+    let (found, at, diverged) = look_into(store, &head.name, origin.snapshot, look)?;
+    out.note(&format!("the state is that of {}", At::of(at)));
+    let mut divergences = Divergences::default();
+    divergences.add_earlier(diverged);
+    Ok((found, at, divergences))
 }
 
 /// The border that was passed, as a time too.

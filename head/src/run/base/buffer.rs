@@ -6,7 +6,7 @@
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tidemark_blockstore::Block;
+use tidemark_blockstore::{Chunk, Scratch};
 
 /// How long a thread of a pool that finds no other work sleeps before it looks again.
 const NAP: Duration = Duration::from_millis(1);
@@ -151,7 +151,7 @@ pub(crate) struct Buffer {
 #[derive(Debug)]
 enum Bytes {
     Own(Vec<u8>),
-    Read(Block),
+    Read(Chunk, Arc<Scratch>),
 }
 
 impl Buffer {
@@ -161,25 +161,26 @@ impl Buffer {
         Self { bytes: Bytes::Own(bytes), charge }
     }
 
-    /// What was read.
-    pub(crate) fn read(block: Block, meter: &Arc<Meter>) -> Self {
-        let charge = meter.charge(block.bytes().len());
-        Self { bytes: Bytes::Read(block), charge }
+    /// What was read back; its memory goes back there when nobody needs it any more.
+    pub(crate) fn read(chunk: Chunk, from: &Arc<Scratch>, meter: &Arc<Meter>) -> Self {
+        let charge = meter.charge(chunk.memory_bytes());
+        Self { bytes: Bytes::Read(chunk, Arc::clone(from)), charge }
     }
 
     /// All bytes.
     pub(crate) fn as_slice(&self) -> &[u8] {
         match &self.bytes {
             Bytes::Own(bytes) => bytes,
-            Bytes::Read(block) => block.bytes(),
+            Bytes::Read(chunk, _) => chunk.bytes(),
         }
     }
 }
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        if let Bytes::Own(bytes) = &mut self.bytes {
-            self.charge.meter.keep(std::mem::take(bytes));
+        match &mut self.bytes {
+            Bytes::Own(bytes) => self.charge.meter.keep(std::mem::take(bytes)),
+            Bytes::Read(chunk, from) => from.keep(std::mem::take(chunk)),
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Whoever waits on a thread of the pool works meanwhile: even a pool of one thread gets everything done.
 
 use super::buffer::Meter;
-use rayon::Scope;
+use rayon::{Scope, ThreadPool};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, sync_channel};
 use std::time::Duration;
@@ -22,6 +22,21 @@ impl<T: Send + 'static> Task<T> {
         let count = meter.task();
         rayon::spawn(move || {
             // Whoever asked may be gone, after an error.
+            let _ = sender.send(work());
+            drop(count);
+        });
+        Self(receiver)
+    }
+
+    /// The same of work that waits for a disk, to threads that do nothing else.
+    pub(crate) fn begin_on(
+        pool: &ThreadPool,
+        meter: &Arc<Meter>,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Self {
+        let (sender, receiver) = sync_channel(1);
+        let count = meter.task();
+        pool.spawn(move || {
             let _ = sender.send(work());
             drop(count);
         });

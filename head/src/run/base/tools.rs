@@ -2,12 +2,14 @@
 
 use super::buffer::Meter;
 use super::item::LargeItem;
+use super::task::Task;
 use crate::run::cut::KeyCutter;
 use crate::run::error::Result;
 use crate::run::large::{Large, Lengths};
 use crate::run::record::RunKind;
-use std::sync::Arc;
-use tidemark_blockstore::{BlockRef, Cutter, Session};
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use std::sync::{Arc, Mutex, PoisonError};
+use tidemark_blockstore::{BlockRef, Cutter, Scratch, Session};
 
 /// Pieces of a large document are put in portions of about so much, in bytes.
 const PORTION_BYTES: usize = 4 << 20;
@@ -21,6 +23,33 @@ pub(crate) struct Tools {
     values: Cutter,
     /// Documents over this length are large items.
     pub(super) max_leaf_item_bytes: usize,
+    /// Where documents are put aside, once any are.
+    drawer: Mutex<Option<Arc<Drawer>>>,
+}
+
+/// A file, and threads that wait for its disk while those of the pool work.
+#[derive(Debug)]
+pub(crate) struct Drawer {
+    pub(crate) scratch: Arc<Scratch>,
+    /// None if there are no threads to be had: then the others wait.
+    waiting: Option<ThreadPool>,
+}
+
+/// So many threads keep any disk busy.
+const MOST_WAITING: usize = 8;
+
+impl Drawer {
+    /// Begins work that waits for the disk.
+    pub(crate) fn begin<T: Send + 'static>(
+        &self,
+        meter: &Arc<Meter>,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Task<T> {
+        match &self.waiting {
+            Some(waiting) => Task::begin_on(waiting, meter, work),
+            None => Task::begin(meter, work),
+        }
+    }
 }
 
 impl Tools {
@@ -28,7 +57,22 @@ impl Tools {
         let superblock = session.store().superblock();
         let (leaves, values) = (KeyCutter::leaves(superblock), superblock.cutter());
         let max_leaf_item_bytes = superblock.cut_sizes.max_bytes as usize / 2;
-        Self { session, meter: Arc::default(), leaves, values, max_leaf_item_bytes }
+        let drawer = Mutex::default();
+        Self { session, meter: Arc::default(), leaves, values, max_leaf_item_bytes, drawer }
+    }
+
+    /// Where this build puts documents aside.
+    pub(crate) fn drawer(&self) -> Result<Arc<Drawer>> {
+        let mut drawer = self.drawer.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*drawer {
+            Some(found) => Ok(Arc::clone(found)),
+            None => {
+                let scratch = Arc::new(self.session.store().scratch()?);
+                let threads = rayon::current_num_threads().clamp(2, MOST_WAITING);
+                let waiting = ThreadPoolBuilder::new().num_threads(threads).build().ok();
+                Ok(Arc::clone(drawer.insert(Arc::new(Drawer { scratch, waiting }))))
+            }
+        }
     }
 
     /// Puts a document that no leaf takes, cut by its contents.
