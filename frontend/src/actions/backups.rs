@@ -45,6 +45,8 @@ pub(crate) struct Changes {
     pub(crate) excluded_namespaces: Option<Vec<Namespace>>,
     /// Which member is read.
     pub(crate) sync_source: Option<SyncSource>,
+    /// How much a copy may read in a second; 0 for as fast as it goes.
+    pub(crate) throttle_bytes_per_second: Option<u64>,
     /// How the agent connects; without seeds, those that it reported.
     pub(crate) connection: Option<Connection>,
     /// Hours between snapshots.
@@ -143,6 +145,9 @@ fn merge(config: &mut BackupConfig, changes: &Changes) {
     }
     take(&mut config.excluded_namespaces, changes.excluded_namespaces.as_ref());
     take(&mut config.sync_source, changes.sync_source.as_ref());
+    if let Some(rate) = changes.throttle_bytes_per_second {
+        config.throttle_bytes_per_second = (rate > 0).then_some(rate);
+    }
     take(&mut config.schedule.interval_hours, changes.interval_hours.as_ref());
     take(&mut config.schedule.reference_hour, changes.reference_hour.as_ref());
     take(&mut config.schedule.zone, changes.zone.as_ref());
@@ -191,6 +196,7 @@ fn tell(
     }
     let is_other = changes.excluded_namespaces.is_some()
         || changes.sync_source.is_some()
+        || changes.throttle_bytes_per_second.is_some()
         || changes.interval_hours.is_some()
         || changes.reference_hour.is_some()
         || changes.zone.is_some()

@@ -35,6 +35,7 @@ fn shown_config(backup: &Backup) -> Value {
         "statusName": config.status.as_str(),
         "excludedNamespaces": config.excluded_namespaces.iter().map(Namespace::as_str).collect::<Vec<_>>(),
         "syncSource": source,
+        "throttleBytesPerSecond": config.throttle_bytes_per_second,
         "connectionProvided": config.connection.is_some(),
     })
 }
@@ -46,6 +47,8 @@ pub(super) struct Patch {
     status_name: Option<String>,
     excluded_namespaces: Option<Vec<String>>,
     sync_source: Option<String>,
+    /// 0 is as fast as it goes.
+    throttle_bytes_per_second: Option<u64>,
     username: Option<String>,
     password: Option<String>,
     auth_source: Option<String>,
@@ -77,7 +80,15 @@ fn changes(patch: Patch) -> Result<Changes> {
         auth_source: patch.auth_source.unwrap_or_else(|| "admin".to_owned()),
         ca_pem: patch.ssl_ca_pem,
     });
-    Ok(Changes { status, excluded_namespaces, sync_source, connection, ..Changes::default() })
+    let throttle_bytes_per_second = patch.throttle_bytes_per_second;
+    Ok(Changes {
+        status,
+        excluded_namespaces,
+        sync_source,
+        throttle_bytes_per_second,
+        connection,
+        ..Changes::default()
+    })
 }
 
 /// A status that somebody may wish for.

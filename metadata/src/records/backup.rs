@@ -157,6 +157,9 @@ pub struct BackupConfig {
     /// Which copies count.
     #[serde(default, skip_serializing_if = "Copies::are_all")]
     pub copies: Copies,
+    /// How much a copy may read from the source in a second; none if as fast as it goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub throttle_bytes_per_second: Option<u64>,
 }
 
 impl BackupConfig {
@@ -175,6 +178,7 @@ impl BackupConfig {
             sync_source: SyncSource::default(),
             connection: None,
             copies: Copies::All,
+            throttle_bytes_per_second: None,
         }
     }
 
@@ -299,6 +303,9 @@ impl Record for BackupConfig {
             let problem = format!("{} of them, at most {MAX_NAMESPACES}", self.excluded_namespaces.len());
             return Err(Error::invalid("excluded namespaces", problem));
         }
+        if self.throttle_bytes_per_second == Some(0) {
+            return Err(Error::invalid("throttle", "nothing could ever be copied"));
+        }
         if (self.status == Status::Terminating) != self.terminated_at.is_some() {
             return Err(Error::invalid("time of termination", "it is there exactly while terminating"));
         }
@@ -417,6 +424,7 @@ mod tests {
             BackupConfig { excluded_namespaces: many, ..config() },
             BackupConfig { terminated_at: Some(UnixMillis(1)), ..config() },
             BackupConfig { status: Terminating, ..config() },
+            BackupConfig { throttle_bytes_per_second: Some(0), ..config() },
         ] {
             assert!(bad.check().is_err(), "{bad:?}");
         }
