@@ -43,9 +43,8 @@ impl Source {
                 tokio::time::sleep(PAUSE).await;
             }
         };
-        let late = |_| {
-            Error::unexpected(format!("waiting for a majority to have {last}"), "it has not in a minute")
-        };
+        let late =
+            |_| Error::unexpected(format!("waiting for a majority to have {last}"), "it has not in a minute");
         tokio::time::timeout(PATIENCE, awaited).await.map_err(late)?
     }
 }

@@ -252,7 +252,11 @@ impl Kept {
         let order = |id: &str| SetOrder {
             id: id.to_owned(),
             role,
-            task: self.second.as_ref().filter(|(second, _)| second == id).map_or(self.task, |(_, it)| it.task),
+            task: self
+                .second
+                .as_ref()
+                .filter(|(second, _)| second == id)
+                .map_or(self.task, |(_, it)| it.task),
             connection: self.connection.clone(),
             ..self.order.clone()
         };
