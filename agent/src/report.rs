@@ -44,8 +44,9 @@ pub(crate) async fn report(source: &Source, known: Option<Identity>) -> Result<F
     source.keep_members(&addresses).await;
     let members = source.members(&addresses).await;
     let oldest = in_time("the oplog's beginning", source.oldest()).await;
-    let primary =
-        members.iter().find_map(|it| it.hello.as_ref().ok().filter(|hello| hello.state == "PRIMARY"));
+    // Of two that claim to be it, one has not yet heard of its successor.
+    let claims = members.iter().filter_map(|it| it.hello.as_ref().ok()).filter(|it| it.state == "PRIMARY");
+    let primary = claims.max_by_key(|hello| hello.last.map(|last| last.term));
     problems.extend(of_members(primary, &members));
     problems.extend(oldest.as_ref().err().map(|error| format!("the oplog cannot be read: {error}")));
     let report = SetReport {

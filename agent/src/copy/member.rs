@@ -57,6 +57,27 @@ async fn secondary(source: &Source, sync: &Sync) -> Result<Option<Address>> {
 }
 
 impl Member {
+    /// Looks at its catalog, and answers when all that it shows is what a majority has.
+    ///
+    /// Catalogs show a drop, a rename or an index as soon as this member knows of it, and what is rolled back then is in
+    /// no oplog. So an entry is awaited that the primary made after the look. If its term is that of the member's last
+    /// entry before the look, one primary has made it and all that was seen, in one history: there was none with a later
+    /// term to take anything from, or a majority would not have the entry.
+    pub(super) async fn settled<T>(
+        &self,
+        source: &Source,
+        look: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let before = source::hello(&self.client).await?.last;
+        let seen = look.await?;
+        let settled = source.settled().await?;
+        if before.is_none_or(|before| before.term != settled.term) {
+            let found = "there was an election meanwhile: what was seen may be undone";
+            return Err(Error::unexpected(format!("the collections of {}", self.node), found));
+        }
+        Ok(seen)
+    }
+
     /// Waits until it has, and knows a majority to have, everything up to an entry: else its copy would miss some.
     pub(super) async fn await_majority(&self, at: OpTime) -> Result<()> {
         let reached = async {

@@ -3,7 +3,8 @@
 //! Run by a set's task beside the tail, which has begun at the same entry. It goes on from what the server has: after a
 //! crash, an election or a lost member the same collections are gone on with, where the record ids of the member allow
 //! it, and scanned again where not. Copies read with majority concern from a member that is not behind the beginning, so
-//! that whatever they miss is in the oplog that is tailed; `until.rs` finds an entry behind all they have seen.
+//! that whatever they miss is in the oplog that is tailed. Which collections there are counts only once a majority has it:
+//! after a drop that was rolled back the oplog would not say what the copy lacks.
 //!
 //! Deliberately not here: order by `_id` (a scan that cannot be gone on with is begun anew), and what documents mean.
 
@@ -11,7 +12,6 @@ mod begin;
 mod member;
 mod scan;
 mod throttle;
-mod until;
 
 pub(crate) use begin::begin;
 
@@ -24,6 +24,7 @@ use scan::Scan;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
 use throttle::Throttle;
+use tidemark_base::CollectionUuid;
 use tidemark_base::protocol::{EndScan, EndSync, SetOrder, Sync, SyncCollection, Tip};
 use tidemark_oplog::filter::Filter;
 use tokio::sync::watch;
@@ -88,12 +89,18 @@ impl Copy<'_> {
             .map_err(|error| Error::unexpected("the namespaces that are left out", error))?;
         let mut known: BTreeMap<_, _> = sync.collections.iter().map(|it| (it.uuid, it.clone())).collect();
         let mut tasks = VecDeque::new();
-        for found in source::collections(&member.client, &filter).await? {
-            let progress = match known.remove(&found.uuid) {
-                Some(progress) => Some(progress),
-                None => self.describe(member, &found).await?,
+        let seen = member.settled(self.source, seen(member, &filter, &known)).await?;
+        for (found, description) in seen {
+            let progress = match (known.remove(&found.uuid), description) {
+                (Some(progress), _) => progress,
+                (None, Some(description)) => {
+                    self.mothership.describe(&self.copied(found.uuid), description).await?
+                }
+                (None, None) => continue,
             };
-            tasks.extend(progress.filter(|it| !it.is_done).map(|it| (found.clone(), it)));
+            if !progress.is_done {
+                tasks.push_back((found, progress));
+            }
         }
         // Dropped since, or never there by the oplog alone: whatever is missing of them, the oplog says.
         for gone in known.into_values().filter(|it| !it.is_done) {
@@ -103,28 +110,21 @@ impl Copy<'_> {
         Ok(tasks)
     }
 
-    async fn describe(&self, member: &Member, found: &Found) -> Result<Option<SyncCollection>> {
-        match found.describe(&member.client).await? {
-            Some(description) => {
-                Ok(Some(self.mothership.describe(&self.copied(found.uuid), description).await?))
-            }
-            None => Ok(None),
-        }
-    }
-
     /// Scans one collection after the other. Two do so at once.
     async fn work(&self, member: &Member, tasks: &Mutex<VecDeque<Task>>, throttle: &Throttle) -> Result<()> {
         loop {
             let next = tasks.lock().expect("nobody panics while holding it").pop_front();
             let Some((found, progress)) = next else { return Ok(()) };
             let copied = self.copied(progress.uuid);
-            Scan { mothership: self.mothership, copied, member, found, throttle }.run(progress).await?;
+            let (mothership, source) = (self.mothership, self.source);
+            Scan { mothership, source, copied, member, found, throttle }.run(progress).await?;
         }
     }
 
     /// Waits until the oplog sent reaches behind everything copied, and says so.
     async fn finish(&self) -> Result<()> {
-        let until = until::until(self.source).await?;
+        // Behind everything that the scans can have seen, whichever member they read.
+        let until = self.source.settled().await?.ts;
         tracing::info!(
             set = self.set,
             copy = self.sync,
@@ -138,7 +138,25 @@ impl Copy<'_> {
         Ok(())
     }
 
-    const fn copied(&self, uuid: tidemark_base::CollectionUuid) -> Copied<'_> {
+    const fn copied(&self, uuid: CollectionUuid) -> Copied<'_> {
         Copied { set: self.set, sync: self.sync, uuid }
     }
+}
+
+/// The collections of a member that the filter keeps, with descriptions of those that are not known; without one, if a
+/// collection has gone meanwhile.
+async fn seen(
+    member: &Member,
+    filter: &Filter,
+    known: &BTreeMap<CollectionUuid, SyncCollection>,
+) -> Result<Vec<(Found, Option<Vec<u8>>)>> {
+    let mut seen = Vec::new();
+    for found in source::collections(&member.client, filter).await? {
+        let description = match known.contains_key(&found.uuid) {
+            true => None,
+            false => found.describe(&member.client).await?,
+        };
+        seen.push((found, description));
+    }
+    Ok(seen)
 }

@@ -10,7 +10,7 @@ use super::throttle::Throttle;
 use crate::backoff::Backoff;
 use crate::error::codes;
 use crate::mothership::{Copied, Mothership};
-use crate::source::{self, Batches, Found, Read, Reply};
+use crate::source::{self, Batches, Found, Read, Reply, Source};
 use crate::{Error, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -38,6 +38,7 @@ type Packed = (Batch, Option<ResumePoint>);
 /// The scan of one collection.
 pub(super) struct Scan<'a> {
     pub(super) mothership: &'a Mothership,
+    pub(super) source: &'a Source,
     pub(super) copied: Copied<'a>,
     pub(super) member: &'a Member,
     /// The collection.
@@ -104,8 +105,17 @@ impl Scan<'_> {
         let (read, sent) = tokio::join!(self.read(id, pass, batches), self.send(progress, sending));
         sent?;
         match read {
-            Err(error) if error.mongo_code() == Some(codes::NAMESPACE_NOT_FOUND) => Ok(()),
+            Err(error) if error.mongo_code() == Some(codes::NAMESPACE_NOT_FOUND) => self.is_gone().await,
             other => other,
+        }
+    }
+
+    /// What is gone ends its scan only if it stays so: else the rest of it would be in neither the copy nor the oplog.
+    async fn is_gone(&self) -> Result<()> {
+        let look = source::is_there(&self.member.client, &self.found);
+        match self.member.settled(self.source, look).await? {
+            false => Ok(()),
+            true => Err(Error::unexpected("the scan of a collection", "it was gone and is there again")),
         }
     }
 

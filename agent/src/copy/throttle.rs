@@ -21,14 +21,22 @@ impl Throttle {
         Self { orders, free: Mutex::new(Instant::now()) }
     }
 
-    /// Waits until this many bytes may go.
+    /// Waits until this many bytes may go, or another order comes.
     pub(super) async fn pass(&self, bytes: usize) {
-        let rate = self.orders.borrow().throttle_bytes_per_second;
-        let Some(rate) = rate.filter(|rate| *rate > 0) else { return };
-        let time = Duration::try_from_secs_f64(bytes as f64 / rate as f64).unwrap_or(LONGEST).min(LONGEST);
+        if self.orders.borrow().throttle_bytes_per_second.is_none() {
+            return;
+        }
         // Held while waiting, so that scans take turns.
         let mut free = self.free.lock().await;
-        sleep_until(*free).await;
-        *free = Instant::now() + time;
+        let mut orders = self.orders.clone();
+        orders.mark_unchanged();
+        tokio::select! {
+            () = sleep_until(*free) => {}
+            // What is owed by the old order is forgiven.
+            Ok(()) = orders.changed() => {}
+        }
+        let rate = orders.borrow().throttle_bytes_per_second;
+        let time = |rate: u64| Duration::try_from_secs_f64(bytes as f64 / rate as f64).unwrap_or(LONGEST);
+        *free = Instant::now() + rate.map_or(Duration::ZERO, time).min(LONGEST);
     }
 }

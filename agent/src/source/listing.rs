@@ -40,6 +40,18 @@ pub(crate) struct Storage {
     pub(crate) document_bytes: Option<u64>,
 }
 
+/// Whether a member has a collection, whatever it is called by now.
+pub(crate) async fn is_there(client: &Client, found: &Found) -> Result<bool> {
+    Ok(row_of(client, found).await?.is_some())
+}
+
+/// What a member lists of a collection.
+async fn row_of(client: &Client, found: &Found) -> Result<Option<Vec<u8>>> {
+    let command = doc! {"listCollections": 1, "filter": {"info.uuid": by_uuid(found.uuid)}};
+    let rows = Batches::open(client, &found.database, command, ANY, "list collections").await?.all().await?;
+    Ok(rows.into_iter().next())
+}
+
 /// Asks how a member keeps a collection. Who may not know, or asks for what is gone, goes on without.
 pub(crate) async fn storage(client: &Client, found: &Found) -> Storage {
     asked(client, found).await.unwrap_or_default()
@@ -47,14 +59,8 @@ pub(crate) async fn storage(client: &Client, found: &Found) -> Storage {
 
 async fn asked(client: &Client, found: &Found) -> Option<Storage> {
     // The command wants a name, which may have changed.
-    let command = doc! {"listCollections": 1, "filter": {"info.uuid": by_uuid(found.uuid)}};
-    let rows = Batches::open(client, &found.database, command, ANY, "list collections")
-        .await
-        .ok()?
-        .all()
-        .await
-        .ok()?;
-    let now = collection(&found.database, Doc::new(rows.first()?).ok()?).ok()?;
+    let row = row_of(client, found).await.ok()??;
+    let now = collection(&found.database, Doc::new(&row).ok()?).ok()?;
     let database = client.database(&found.database);
     let run = database.run_command(doc! {"collStats": now.name});
     let run = run.selection_criteria(any_member()).into_future();

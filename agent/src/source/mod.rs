@@ -9,8 +9,9 @@ mod cursor;
 mod facts;
 mod listing;
 mod oplog;
+mod settled;
 
 pub(crate) use connect::{Reach, Source, node};
 pub(crate) use cursor::{Batches, Read, Reply, first_of};
 pub(crate) use facts::{Hello, MemberFacts, hello};
-pub(crate) use listing::{Found, by_uuid, collections, storage};
+pub(crate) use listing::{Found, by_uuid, collections, is_there, storage};

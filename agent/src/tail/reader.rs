@@ -15,6 +15,8 @@ use tokio::time::{Instant, sleep_until};
 
 /// How long an entry waits for others to go with it.
 const GATHER: Duration = Duration::from_millis(500);
+/// How long a cursor may give nothing before the primary is asked where it is: it writes at least every 10 s.
+const QUIET: Duration = Duration::from_secs(15);
 
 /// Why reading ended. Everything read has been handed on.
 #[derive(Debug)]
@@ -40,6 +42,8 @@ pub(super) struct Reader<'a> {
     /// A reply that does not fit the slice, and how many of its entries are taken.
     waiting: Option<(Reply, usize)>,
     tip_was_seen: bool,
+    /// When the cursor gave something, or the primary was asked instead.
+    heard: Instant,
 }
 
 impl<'a> Reader<'a> {
@@ -51,7 +55,8 @@ impl<'a> Reader<'a> {
         stop: watch::Receiver<bool>,
     ) -> Self {
         let writer = Some(SliceWriter::new(after));
-        Self { set, source, tip, stop, writer, since: None, waiting: None, tip_was_seen: false }
+        let heard = Instant::now();
+        Self { set, source, tip, stop, writer, since: None, waiting: None, tip_was_seen: false, heard }
     }
 
     /// Reads until something ends it.
@@ -106,8 +111,7 @@ impl<'a> Reader<'a> {
     async fn begin(&mut self, reply: Reply) -> Result<Option<Ended>> {
         let first = reply.documents()?.first_element()?.and_then(|it| it.as_object());
         match first {
-            None if self.tip_was_seen => return Ok(None),
-            None => return self.is_behind().await,
+            None => return self.nothing().await,
             Some(entry) if !self.tip_was_seen => {
                 if !is_tip(entry, self.tip)? {
                     return Ok(Some(Ended::OtherEntry));
@@ -118,20 +122,39 @@ impl<'a> Reader<'a> {
             }
             Some(_) => self.waiting = Some((reply, 0)),
         }
+        self.heard = Instant::now();
         Ok(None)
     }
 
-    /// Nothing at or after the tip. A new primary may not know yet what a majority has; but a later term whose
-    /// entries are earlier is another history.
-    async fn is_behind(&self) -> Result<Option<Ended>> {
+    /// An empty reply. A new primary may not know yet what a majority has; but a later term whose entries are earlier
+    /// than the tip is another history. And a cursor outlives the reign of its member: one that was cut off from the
+    /// others then gives nothing for ever, while they go on without it.
+    async fn nothing(&mut self) -> Result<Option<Ended>> {
+        let is_quiet = self.heard.elapsed() >= QUIET;
+        if self.tip_was_seen && !is_quiet {
+            return Ok(None);
+        }
         let hello = match self.source.primary_hello().await {
             Ok(hello) => hello,
             Err(error) => return Ok(Some(Ended::Cursor(error))),
         };
-        let went_another_way = hello
-            .majority
-            .is_some_and(|majority| majority.term > self.tip.at.term && majority.ts < self.tip.at.ts);
-        Ok(went_another_way.then_some(Ended::OtherEntry))
+        let Some(majority) = hello.majority else { return Ok(None) };
+        if !self.tip_was_seen && majority.term > self.tip.at.term && majority.ts < self.tip.at.ts {
+            return Ok(Some(Ended::OtherEntry));
+        }
+        if is_quiet {
+            self.heard = Instant::now();
+            let last = self.writer.as_ref().map_or(self.tip.at, SliceWriter::last);
+            let is_ahead = if self.tip_was_seen { majority.ts > last.ts } else { majority.ts >= last.ts };
+            if is_ahead {
+                let found = format!(
+                    "nothing for {} s, though a majority is at {majority} by the primary and this ends at {last}",
+                    QUIET.as_secs()
+                );
+                return Ok(Some(Ended::Cursor(Error::unexpected("the oplog's cursor", found))));
+            }
+        }
+        Ok(None)
     }
 
     /// Moves entries from the reply that waits into the slice, as far as there is room.

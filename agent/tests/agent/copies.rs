@@ -10,7 +10,9 @@ use tidemark_base::CollectionUuid;
 use tidemark_base::protocol::{Address, Connection, SyncSource};
 use tidemark_testkit::everything;
 use tidemark_testkit::live::dbhash::{Order, documents};
-use tidemark_testkit::live::{Credentials, Options, ReplicaSet, TlsMode, create_user};
+use tidemark_testkit::live::{
+    Credentials, Options, ReplicaSet, TlsMode, create_user, entry_optime, oplog_from,
+};
 
 /// Collections of a server by UUID: database and name.
 fn collections(client: &Client) -> BTreeMap<CollectionUuid, (String, String)> {
@@ -29,7 +31,7 @@ fn collections(client: &Client) -> BTreeMap<CollectionUuid, (String, String)> {
 }
 
 /// All documents that are copied equal the source's, collection by collection, and every collection is there.
-fn assert_copied(server: &Server, client: &Client) {
+pub(crate) fn assert_copied(server: &Server, client: &Client) {
     let kept = server.kept();
     let sync = kept.sync.as_ref().unwrap();
     let scans: BTreeMap<_, _> = sync.collections.iter().map(|it| (it.uuid, it.scan)).collect();
@@ -50,7 +52,7 @@ fn assert_copied(server: &Server, client: &Client) {
 }
 
 /// A collection of so many documents of a kilobyte that do not get shorter.
-fn fill(client: &Client, name: &str, count: i32) {
+pub(crate) fn fill(client: &Client, name: &str, count: i32) {
     let collection = client.database("app").collection::<RawDocumentBuf>(name);
     let mut stream = tidemark_base::SeededEntropy::new(7);
     for chunk in 0..count / 1000 {
@@ -105,10 +107,8 @@ fn with_the_role_backup_alone_over_tls() {
     assert!(problems.is_empty(), "{problems:?}");
 }
 
-#[test]
-fn without_the_right_to_append_a_note_the_end_is_found_all_the_same() {
-    let set = ReplicaSet::start(1, &Options { auth: true, ..Options::default() }).unwrap();
-    let client = set.client().unwrap();
+/// A user who may read, and not append a note.
+pub(crate) fn create_reader(client: &Client) -> Credentials {
     let find = |database: &str| doc! {"resource": {"db": database, "collection": ""}, "actions": ["find"]};
     let any = doc! {"resource": {"db": "", "collection": ""}, "actions": ["listCollections", "listIndexes", "find"]};
     let oplog = doc! {"resource": {"db": "local", "collection": "oplog.rs"}, "actions": ["find"]};
@@ -118,7 +118,15 @@ fn without_the_right_to_append_a_note_the_end_is_found_all_the_same() {
         doc! {"createRole": "reader", "roles": [], "privileges": [any, find("config"), oplog, cluster]};
     client.database("admin").run_command(role).run().unwrap();
     let user = Credentials { user: "keeper".to_owned(), password: "keeper's".to_owned() };
-    create_user(&client, &user, &["reader"]).unwrap();
+    create_user(client, &user, &["reader"]).unwrap();
+    user
+}
+
+#[test]
+fn without_the_right_to_append_a_note_the_end_is_found_all_the_same() {
+    let set = ReplicaSet::start(1, &Options { auth: true, ..Options::default() }).unwrap();
+    let client = set.client().unwrap();
+    let user = create_reader(&client);
     fill(&client, "some", 3000);
     let server = Server::start();
     server.kept().order.excluded_namespaces = vec!["admin".to_owned(), "config".to_owned()];
@@ -281,4 +289,103 @@ fn a_set_that_is_set_up_at_the_server_and_one_that_does_not_answer() {
     server.await_copy();
     assert_copied(&server, &client);
     agent.stop().unwrap();
+}
+
+#[test]
+fn a_copy_begins_at_a_note_of_its_own() {
+    let set = tidemark_testkit::live::replica_set_of_one().unwrap();
+    let server = Server::start();
+    let agent = of_set(&server, &set);
+    server.await_copy();
+    agent.stop().unwrap();
+    let at = server.kept().sync.as_ref().unwrap().at;
+    let entries = oplog_from(set.direct(0), at.ts).unwrap();
+    let first = entries.first().unwrap();
+    assert_eq!((first.get_str("op").unwrap(), entry_optime(first).unwrap()), ("n", at));
+    assert!(first.get_document("o").unwrap().get_str("tidemark").is_ok(), "{first:?}");
+}
+
+#[test]
+fn an_agent_that_starts_while_a_head_is_built_of_its_copy_tails_on() {
+    let set = tidemark_testkit::live::replica_set_of_one().unwrap();
+    let client = set.client().unwrap();
+    let server = Server::start();
+    server.kept().builds_slowly = true;
+    let first = of_set(&server, &set);
+    server.await_copy();
+    first.kill();
+    crate::tails::write(&client, 0..50);
+    let second = of_set(&server, &set);
+    server.await_tip(set.append_note_and_read_back().unwrap().ts);
+    second.stop().unwrap();
+    crate::tails::assert_unbroken(&server, &set);
+    assert_eq!(server.kept().sync.as_ref().unwrap().number, 1, "nothing is copied again");
+}
+
+#[test]
+fn a_copy_goes_as_fast_as_the_newest_order_says() {
+    let set = tidemark_testkit::live::replica_set_of_one().unwrap();
+    let client = set.client().unwrap();
+    fill(&client, "large", 40_000);
+    let server = Server::start();
+    // The second batch would have to wait for minutes.
+    server.kept().order.throttle_bytes_per_second = Some(64 << 10);
+    let agent = of_set(&server, &set);
+    wait("a batch", || if server.kept().batches >= 1 { Ok(()) } else { Err(String::new()) });
+    server.kept().order.throttle_bytes_per_second = Some(8 << 20);
+    let clock = tidemark_base::SystemClock::new();
+    let begun = tidemark_base::Clock::monotonic(&clock);
+    server.await_copy();
+    let took = tidemark_base::Clock::monotonic(&clock) - begun;
+    agent.stop().unwrap();
+    // 40 MB, of which one batch of 8 MiB had gone and the next goes with the new order: 3 s and a part of one.
+    let (least, most) = (std::time::Duration::from_secs(2), std::time::Duration::from_secs(60));
+    assert!(took > least && took < most, "{took:?}");
+    assert_copied(&server, &client);
+}
+
+#[test]
+fn an_agent_copies_and_tails_two_replica_sets_at_once() {
+    let sets = [(); 2].map(|()| tidemark_testkit::live::replica_set_of_one().unwrap());
+    let clients = sets.each_ref().map(|set| set.client().unwrap());
+    for (client, count) in clients.iter().zip([20_000, 5_000]) {
+        fill(client, "some", count);
+    }
+    let config_of = clients[1].database("admin").run_command(doc! {"replSetGetConfig": 1}).run().unwrap();
+    let settings = config_of.get_document("config").unwrap().get_document("settings").unwrap();
+    let id = settings.get_object_id("replicaSetId").unwrap().to_hex();
+    let server = Server::start();
+    server.kept().second = Some((id, Box::new(crate::server::Kept::new())));
+    let both = sets.iter().map(|set| set_config(set, set.access())).collect();
+    let agent = Agent::start(config(&server, "a", both));
+    // Both at once: neither waits for the end of the other.
+    wait("both copies to begin and the second to end", || {
+        let kept = server.kept();
+        let second = kept.second.as_ref().and_then(|(_, kept)| kept.sync.clone());
+        let has_ended = second.as_ref().is_some_and(|sync| sync.until.is_some());
+        if has_ended && kept.sync.is_some() { Ok(()) } else { Err(format!("{second:?}")) }
+    });
+    server.await_copy();
+    for round in 0..2 {
+        for client in &clients {
+            crate::tails::write(client, round * 50..round * 50 + 50);
+        }
+    }
+    let ends = sets.each_ref().map(|set| set.append_note_and_read_back().unwrap().ts);
+    server.await_tip(ends[0]);
+    wait("the second tip", || {
+        let tip = server.kept().second.as_ref().unwrap().1.tip.clone();
+        if tip.as_ref().is_some_and(|tip| tip.at.ts >= ends[1]) { Ok(()) } else { Err(format!("{tip:?}")) }
+    });
+    agent.stop().unwrap();
+    for (set, client) in sets.iter().zip(&clients) {
+        // What came after the copy is in the oplog.
+        client.database("app").collection::<Document>("written").drop().run().unwrap();
+        assert_copied(&server, client);
+        crate::tails::assert_unbroken(&server, set);
+        let second = server.kept().second.take();
+        if let Some((_, second)) = second {
+            *server.kept() = *second;
+        }
+    }
 }

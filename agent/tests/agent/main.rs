@@ -9,5 +9,6 @@ mod agent;
 mod binary;
 mod checks;
 mod copies;
+mod elections;
 mod server;
 mod tails;

@@ -46,6 +46,10 @@ pub(crate) struct Kept {
     pub(crate) busy: u32,
     /// How many more acknowledgements are lost on their way.
     pub(crate) unheard: u32,
+    /// Whether copies that have ended are still ordered, as long as no head is built of them.
+    pub(crate) builds_slowly: bool,
+    /// Another replica set, and all that is known of it.
+    pub(crate) second: Option<(String, Box<Kept>)>,
 }
 
 /// The server, on a port of this machine.
@@ -75,36 +79,7 @@ fn read<T: serde::de::DeserializeOwned>(body: &[u8]) -> T {
 impl Server {
     /// A server that wants each set copied.
     pub(crate) fn start() -> Self {
-        let order = SetOrder {
-            id: String::new(),
-            role: Role::Active,
-            task: Task::Copy,
-            excluded_namespaces: Vec::new(),
-            sync_source: SyncSource::Secondary,
-            throttle_bytes_per_second: None,
-            connection: None,
-        };
-        let kept = Kept {
-            group: GROUP.to_owned(),
-            clock_ahead_ms: 0,
-            active: None,
-            connection: None,
-            order,
-            task: Task::Copy,
-            tip: None,
-            ends: Vec::new(),
-            slices: Vec::new(),
-            sync: None,
-            descriptions: BTreeMap::new(),
-            documents: BTreeMap::new(),
-            batches: 0,
-            confs: Vec::new(),
-            forks: Vec::new(),
-            losses: Vec::new(),
-            busy: 0,
-            unheard: 0,
-        };
-        let mut server = Self { kept: Arc::new(Mutex::new(kept)), runtime: None, port: 0 };
+        let mut server = Self { kept: Arc::new(Mutex::new(Kept::new())), runtime: None, port: 0 };
         server.up();
         server
     }
@@ -192,6 +167,40 @@ async fn handle(
 }
 
 impl Kept {
+    pub(crate) fn new() -> Self {
+        let order = SetOrder {
+            id: String::new(),
+            role: Role::Active,
+            task: Task::Copy,
+            excluded_namespaces: Vec::new(),
+            sync_source: SyncSource::Secondary,
+            throttle_bytes_per_second: None,
+            connection: None,
+        };
+        Self {
+            group: GROUP.to_owned(),
+            clock_ahead_ms: 0,
+            active: None,
+            connection: None,
+            order,
+            task: Task::Copy,
+            tip: None,
+            ends: Vec::new(),
+            slices: Vec::new(),
+            sync: None,
+            descriptions: BTreeMap::new(),
+            documents: BTreeMap::new(),
+            batches: 0,
+            confs: Vec::new(),
+            forks: Vec::new(),
+            losses: Vec::new(),
+            busy: 0,
+            unheard: 0,
+            builds_slowly: false,
+            second: None,
+        }
+    }
+
     fn answer(
         &mut self,
         method: &Method,
@@ -200,6 +209,12 @@ impl Kept {
         headers: &HeaderMap,
         body: &[u8],
     ) -> Answer {
+        if let ["sets", id, ..] = parts
+            && let Some((second, kept)) = &mut self.second
+            && second == id
+        {
+            return kept.answer(method, parts, query, headers, body);
+        }
         match (method.as_str(), parts) {
             ("POST", ["conf"]) => self.conf(read(body)),
             ("GET", ["sets", _]) => ok(&self.state()),
@@ -237,7 +252,11 @@ impl Kept {
         let order = |id: &str| SetOrder {
             id: id.to_owned(),
             role,
-            task: self.task,
+            task: self
+                .second
+                .as_ref()
+                .filter(|(second, _)| second == id)
+                .map_or(self.task, |(_, it)| it.task),
             connection: self.connection.clone(),
             ..self.order.clone()
         };
@@ -358,7 +377,9 @@ impl Kept {
             return refused(409, Code::NotDone);
         }
         sync.until = Some(request.until);
-        self.task = Task::Tail;
+        if !self.builds_slowly {
+            self.task = Task::Tail;
+        }
         ok(self.sync.as_ref().unwrap())
     }
 

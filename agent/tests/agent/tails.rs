@@ -50,7 +50,7 @@ fn tailed() -> (ReplicaSet, Server, Agent) {
     (set, server, agent)
 }
 
-fn catch_up(server: &Server, set: &ReplicaSet) {
+pub(crate) fn catch_up(server: &Server, set: &ReplicaSet) {
     server.await_tip(set.append_note_and_read_back().unwrap().ts);
 }
 

@@ -45,6 +45,8 @@ pub(crate) struct Changes {
     pub(crate) excluded_namespaces: Option<Vec<Namespace>>,
     /// Which member is read.
     pub(crate) sync_source: Option<SyncSource>,
+    /// How much a copy may read in a second; 0 for as fast as it goes.
+    pub(crate) throttle_bytes_per_second: Option<u64>,
     /// How the agent connects; without seeds, those that it reported.
     pub(crate) connection: Option<Connection>,
     /// Hours between snapshots.
@@ -142,6 +144,9 @@ fn merge(config: &mut BackupConfig, changes: &Changes) {
     }
     take(&mut config.excluded_namespaces, changes.excluded_namespaces.as_ref());
     take(&mut config.sync_source, changes.sync_source.as_ref());
+    if let Some(rate) = changes.throttle_bytes_per_second {
+        config.throttle_bytes_per_second = (rate > 0).then_some(rate);
+    }
     take(&mut config.schedule.interval_hours, changes.interval_hours.as_ref());
     take(&mut config.schedule.reference_hour, changes.reference_hour.as_ref());
     take(&mut config.schedule.zone, changes.zone.as_ref());
@@ -200,6 +205,7 @@ fn told(
 fn is_set_otherwise(before: &BackupConfig, new: &BackupConfig) -> bool {
     before.excluded_namespaces != new.excluded_namespaces
         || before.sync_source != new.sync_source
+        || before.throttle_bytes_per_second != new.throttle_bytes_per_second
         || before.schedule != new.schedule
         || before.pitr_window_hours != new.pitr_window_hours
         || before.retention != new.retention

@@ -93,7 +93,7 @@ fn order(parts: &Parts, group: GroupId, agent: &Holder, report: &SetReport) -> R
         task: task(config.status),
         excluded_namespaces: config.excluded_namespaces.iter().map(ToString::to_string).collect(),
         sync_source: source(&config.sync_source),
-        throttle_bytes_per_second: None,
+        throttle_bytes_per_second: config.throttle_bytes_per_second,
         connection: if is_active { connection(parts, &config) } else { None },
     })
 }

@@ -30,6 +30,7 @@ fn shown_config(backup: &Backup) -> Value {
         "statusName": config.status.as_str(),
         "excludedNamespaces": config.excluded_namespaces.iter().map(Namespace::as_str).collect::<Vec<_>>(),
         "syncSource": source_name(&config.sync_source),
+        "throttleBytesPerSecond": config.throttle_bytes_per_second,
         "connectionProvided": config.connection.is_some(),
     })
 }
@@ -41,6 +42,8 @@ pub(super) struct Patch {
     status_name: Option<String>,
     excluded_namespaces: Option<Vec<String>>,
     sync_source: Option<String>,
+    /// 0 is as fast as it goes.
+    throttle_bytes_per_second: Option<u64>,
     username: Option<String>,
     password: Option<String>,
     auth_source: Option<String>,
@@ -68,7 +71,15 @@ fn changes(patch: Patch) -> Result<Changes> {
         ca_pem: patch.ssl_ca_pem,
     };
     let connection = connection.whole()?;
-    Ok(Changes { status, excluded_namespaces, sync_source, connection, ..Changes::default() })
+    let throttle_bytes_per_second = patch.throttle_bytes_per_second;
+    Ok(Changes {
+        status,
+        excluded_namespaces,
+        sync_source,
+        throttle_bytes_per_second,
+        connection,
+        ..Changes::default()
+    })
 }
 
 /// A status that somebody may wish for.

@@ -92,12 +92,14 @@ async fn orders_are_those_of_the_backup() {
             config.excluded_namespaces = vec![Namespace::new("tmp").unwrap()];
             let host = tidemark_metadata::HostName::new("db2").unwrap();
             config.sync_source = SyncSource::Member(Seed { host, port: 27018 });
+            config.throttle_bytes_per_second = Some(1000);
             Ok(())
         })
         .unwrap();
     let told = world.conf(&call("a", vec![report(SET)])).await;
     let order = &told.sets[0];
     assert_eq!(order.excluded_namespaces, ["tmp"]);
+    assert_eq!(order.throttle_bytes_per_second, Some(1000));
     let address = Address { host: "db2".to_owned(), port: 27018 };
     assert_eq!(order.sync_source, tidemark_base::protocol::SyncSource::Member(address));
     assert_eq!((order.task, told.next_ms), (Task::Rest, 5000));

@@ -99,6 +99,11 @@ async fn a_backup_is_started_changed_stopped_terminated_and_that_is_undone() {
     let config = rig.get("admin", &format!("PATCH {at}"), body).await;
     assert_eq!(config["excludedNamespaces"], json!(["scratch", "shop.tmp"]));
     assert_eq!(config["syncSource"], "db1.example.com:27017");
+    for (rate, shown) in [("20000000", json!(20_000_000)), ("0", json!(null))] {
+        let body = format!(r#"{{"throttleBytesPerSecond":{rate}}}"#);
+        let config = rig.get("admin", &format!("PATCH {at}"), &body).await;
+        assert_eq!(config["throttleBytesPerSecond"], shown);
+    }
     let listed = rig.get("reader", &format!("GET /groups/{}/backupConfigs", rig.group), "").await;
     assert_eq!(listed["results"][0]["statusName"], "PROVISIONING");
 }

@@ -101,6 +101,9 @@ pub struct BackupConfig {
     /// Snapshots whose deletion was ordered, until they are gone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deleted_snapshots: Vec<DeletedSnapshot>,
+    /// How much a copy may read from the source in a second; none if as fast as it goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub throttle_bytes_per_second: Option<u64>,
 }
 
 impl BackupConfig {
@@ -120,6 +123,7 @@ impl BackupConfig {
             connection: None,
             copies: Copies::All,
             deleted_snapshots: Vec::new(),
+            throttle_bytes_per_second: None,
         }
     }
 
@@ -261,6 +265,9 @@ impl Record for BackupConfig {
             return Err(Error::invalid("excluded namespaces", problem));
         }
         self.check_deletions()?;
+        if self.throttle_bytes_per_second == Some(0) {
+            return Err(Error::invalid("throttle", "nothing could ever be copied"));
+        }
         if (self.status == Status::Terminating) != self.terminated_at.is_some() {
             return Err(Error::invalid("time of termination", "it is there exactly while terminating"));
         }

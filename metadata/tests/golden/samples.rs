@@ -223,6 +223,11 @@ fn of_backups() -> Vec<Sample> {
             copies: Copies::From(2),
             ..config.clone()
         }),
+        Sample::new(BackupConfig {
+            replica_set: ReplicaSetId::from_bytes([0xc7; 12]),
+            throttle_bytes_per_second: Some(20_000_000),
+            ..config.clone()
+        }),
         Sample::new(BackupConfig { status: Status::Started, sync_source: SyncSource::Primary, ..config }),
         Sample::new(full),
     ]

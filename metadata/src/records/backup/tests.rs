@@ -109,6 +109,7 @@ fn fields_that_contradict_each_other_are_refused() {
         BackupConfig { excluded_namespaces: many, ..config() },
         BackupConfig { terminated_at: Some(UnixMillis(1)), ..config() },
         BackupConfig { status: Terminating, ..config() },
+        BackupConfig { throttle_bytes_per_second: Some(0), ..config() },
     ] {
         assert!(bad.check().is_err(), "{bad:?}");
     }
