@@ -71,6 +71,8 @@ fn main() -> anyhow::Result<ExitCode> {
     let filter = EnvFilter::try_from_env("TIDEMARK_AGENT_LOG")
         .unwrap_or_else(|_| EnvFilter::new("warn,tidemark_agent=info"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A line that cannot be written, on a full disk say, is lost. To complain of that would panic, and end the work.
+    let log = log.log_internal_errors(false);
     match cli.log {
         Log::Text => log.init(),
         Log::Json => log.json().init(),

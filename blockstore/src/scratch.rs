@@ -192,7 +192,7 @@ mod tests {
 
     fn filled(scratch: &Scratch, len: usize) -> Chunk {
         let mut chunk = scratch.chunk(1000);
-        let bytes: Vec<u8> = (0..len).map(|at| (at % 251) as u8).collect();
+        let bytes: Vec<u8> = (0..=250).cycle().take(len).collect();
         bytes.chunks(777).for_each(|some| chunk.extend_from_slice(some));
         assert_eq!(chunk.bytes(), bytes);
         chunk

@@ -10,7 +10,8 @@ use tidemark_head::snapshot::{self, Snapshot};
 use tidemark_metadata::rules::retention::{SnapshotFacts, Worth, held_until, may_be_deleted};
 use tidemark_metadata::rules::roles::Permission;
 use tidemark_metadata::{
-    BackupConfig, GroupId, Happening, JobKind, ReplicaSetId, SnapshotName, Status, Subject, TERMINATION_UNDO_MS,
+    BackupConfig, GroupId, Happening, JobKind, ReplicaSetId, SnapshotName, Status, Subject,
+    TERMINATION_UNDO_MS,
 };
 
 /// A snapshot, and how long it is kept.

@@ -6,8 +6,8 @@ use axum::http::{StatusCode, header};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tidemark_metadata::{
-    Agent, BackupConfig, HostName, Job, JobKind, JobState, Ordered, RestoreJob, RestoreJobId, RestoreState, Status,
-    Subject, Text,
+    Agent, BackupConfig, HostName, Job, JobKind, JobState, Ordered, RestoreJob, RestoreJobId, RestoreState,
+    Status, Subject, Text,
 };
 
 #[tokio::test]

@@ -250,7 +250,7 @@ mod tests {
         };
         let good = full.encode();
         assert_eq!(Restorable::decode(&good, root), Ok(full.clone()));
-        let sound = Restorable { divergences: 0, ..full.clone() };
+        let sound = Restorable { divergences: 0, ..full };
         assert_eq!(sound.encode().len(), good.len() - 8, "what has none is written as it always was");
         assert_eq!(Restorable::decode(&sound.encode(), root), Ok(sound.clone()));
         let bare = Restorable { namespaces: Vec::new(), with_users: false, server: None, ..sound };

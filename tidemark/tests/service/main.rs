@@ -5,7 +5,7 @@
 //! through the stock mongorestore. Equality is by the servers' own `dbHash`, and by documents where that looks away
 //! (`state`). Long forms: `cargo xtask long service` and `cargo xtask long service-disk-full`.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test, and one that says what it did")]
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 mod backup;
 mod clock;

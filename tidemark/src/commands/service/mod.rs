@@ -61,6 +61,8 @@ fn begin_log(arg: LogArg) -> Result<()> {
     let usual = "warn,tidemark=info,tidemark_daemon=info,tidemark_frontend=info";
     let filter = EnvFilter::try_from_env("TIDEMARK_LOG").unwrap_or_else(|_| EnvFilter::new(usual));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A line that cannot be written, on a full disk say, is lost. To complain of that would panic, and end the work.
+    let log = log.log_internal_errors(false);
     let begun = match arg.log {
         Log::Text => log.try_init(),
         Log::Json => log.json().try_init(),
