@@ -64,11 +64,19 @@ pub fn figures(runs: &[Took]) -> Value {
 /// # Errors
 /// If it is not there.
 pub fn tidemark() -> Result<Command> {
+    own("tidemark")
+}
+
+/// A binary of ours by its name, which is its package's too.
+///
+/// # Errors
+/// If it is not there.
+pub fn own(name: &str) -> Result<Command> {
     let own = std::env::current_exe().context("this program does not know where it is")?;
     // Tests lie one folder deeper.
-    let places = own.ancestors().skip(1).take(2).map(|folder| folder.join("tidemark"));
+    let places = own.ancestors().skip(1).take(2).map(|folder| folder.join(name));
     let found: Option<PathBuf> = places.into_iter().find(|place| place.is_file());
-    let found = found.context("tidemark is not built: cargo build --release -p tidemark")?;
+    let found = found.with_context(|| format!("{name} is not built: cargo build --release -p {name}"))?;
     Ok(Command::new(found))
 }
 

@@ -71,7 +71,7 @@ macro_rules! targets {
 }
 
 /// All promises.
-pub const GROUPS: [Group; 6] = [
+pub const GROUPS: [Group; 7] = [
     Group {
         title: "The next snapshot: 1 % random updates, 1 % inserts, 0.2 % deletes",
         targets: targets! {
@@ -128,6 +128,16 @@ pub const GROUPS: [Group; 6] = [
             "creating snapshots 291 to 300, of the first ten", "", AtMost(1.2), "e2e" "many" "/create_growth";
             "opening them", "", AtMost(1.2), "e2e" "many" "/open_growth";
             "listing, for each snapshot listed", "", AtMost(1.2), "e2e" "many" "/list_growth";
+        },
+    },
+    Group {
+        title: "The agent, into a server that checks and discards",
+        targets: targets! {
+            "copy: time, of mongodump's", "", AtMost(1.0), "agent" "copy" "/wall_to_mongodump";
+            "processor time without compression, of mongodump's", "", AtMost(0.6), "agent" "copy"
+                "/cpu_less_compression_to_mongodump";
+            "memory in a copy", "MiB", AtMost(159.0), "agent" "copy" "/peak_rss_mib";
+            "memory while tailing", "MiB", AtMost(63.0), "agent" "tail" "/peak_rss_mib";
         },
     },
 ];

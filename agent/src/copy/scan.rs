@@ -21,8 +21,10 @@ use tidemark_base::protocol::{EndScan, Rescan, ResumePoint, SyncCollection};
 use tidemark_oplog::initial_sync::{Batch, BatchId, BatchWriter};
 use tokio::sync::mpsc;
 
-/// A batch with this many bytes of documents is worth sending.
+/// What a reply is asked to hold, in bytes of documents,
 const TARGET_BYTES: usize = 8 << 20;
+/// and how much is worth sending: less, since documents differ, and nothing is packed while a second reply is awaited.
+const WORTH_BYTES: usize = TARGET_BYTES / 8 * 7;
 /// And one with this many documents, which the server's limit leaves room for another reply behind.
 const TARGET_DOCUMENTS: u32 = 400_000;
 /// Documents of a reply where nothing is known of their length.
@@ -209,7 +211,7 @@ impl Gathered {
     }
 
     fn is_full(&mut self) -> bool {
-        self.writer().len_bytes() >= TARGET_BYTES || self.documents >= TARGET_DOCUMENTS
+        self.writer().len_bytes() >= WORTH_BYTES || self.documents >= TARGET_DOCUMENTS
     }
 
     fn has_no_room_for(&mut self, reply: &Reply) -> Result<bool> {

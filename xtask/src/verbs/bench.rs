@@ -10,56 +10,61 @@ use tidemark_base::{Clock as _, SystemClock};
 struct Suite {
     name: &'static str,
     what: &'static str,
-    /// Whether it runs the binary as well.
-    runs_tidemark: bool,
+    /// The package of the binary that it runs as well, if any.
+    runs: Option<&'static str>,
 }
 
 /// In the order in which they run: those that need a calm disk first.
-const SUITES: [Suite; 9] = [
+const SUITES: [Suite; 10] = [
     Suite {
         name: "peers",
         what: "backups by Tidemark, restic, borg, mongodump and bare zstd: apt-get install restic borgbackup",
-        runs_tidemark: true,
+        runs: Some("tidemark"),
     },
     Suite {
         name: "e2e",
         what: "the engine as a whole against what it promises; a case may be named, for instance `e2e build`",
-        runs_tidemark: true,
+        runs: Some("tidemark"),
+    },
+    Suite {
+        name: "agent",
+        what: "the agent's copy beside mongodump, and its tail, into a server that checks and discards",
+        runs: Some("tidemark-agent"),
     },
     Suite {
         name: "apply",
         what: "oplog from slices to a flushed root, on one thread and two, against what bare compression gains",
-        runs_tidemark: false,
+        runs: None,
     },
     Suite {
         name: "compaction",
         what: "rounds of changes and snapshots: what is kept, written and read, against what was changed",
-        runs_tidemark: false,
+        runs: None,
     },
     Suite {
         name: "head",
         what: "a head's life: build, apply, flush, snapshots, compaction, export, against bare compression",
-        runs_tidemark: false,
+        runs: None,
     },
     Suite {
         name: "blockstore",
         what: "put, put again, get and garbage collection against bare hashing, compression and copying",
-        runs_tidemark: false,
+        runs: None,
     },
     Suite {
         name: "import",
         what: "a dump's folder imported, in ascending and in random order, against bare cutting, naming and compression",
-        runs_tidemark: false,
+        runs: None,
     },
     Suite {
         name: "oplog",
         what: "entries parsed, diffs applied, slices written and read against other readers and bare compression",
-        runs_tidemark: false,
+        runs: None,
     },
     Suite {
         name: "read",
         what: "exports into a pipe against the bare work, stacks against their compacted form, single documents",
-        runs_tidemark: false,
+        runs: None,
     },
 ];
 
@@ -78,8 +83,8 @@ pub(crate) fn run(name: Option<&str>, cases: &[String], quick: bool) -> Result<(
             let Some(suite) = SUITES.iter().find(|suite| suite.name == name) else {
                 bail!("there is no suite {name:?}; there are:\n{}", list());
             };
-            if suite.runs_tidemark {
-                steps.command("tidemark", &binary())?;
+            if let Some(package) = suite.runs {
+                steps.command(package, &binary(package))?;
             }
             steps.command(suite.name, &invocation(suite.name, cases, quick))?;
         }
@@ -90,7 +95,9 @@ pub(crate) fn run(name: Option<&str>, cases: &[String], quick: bool) -> Result<(
 
 fn all(steps: &mut Steps, quick: bool) -> Result<()> {
     let began = SystemClock::new().now().0.to_string();
-    steps.command("tidemark", &binary())?;
+    for package in ["tidemark", "tidemark-agent"] {
+        steps.command(package, &binary(package))?;
+    }
     // Built before anything is measured: a compiler beside it would be measured too.
     steps
         .command("programs", &["cargo", "build", "--locked", "--release", "-p", "tidemark-benches"].into())?;
@@ -100,9 +107,9 @@ fn all(steps: &mut Steps, quick: bool) -> Result<()> {
     steps.command(PAGE, &invocation(PAGE, &[], quick))
 }
 
-/// Builds the program that some suites run.
-fn binary() -> Invocation {
-    ["cargo", "build", "--locked", "--release", "-p", "tidemark"].into()
+/// Builds a program that some suites run.
+fn binary(package: &str) -> Invocation {
+    Invocation::new(["cargo", "build", "--locked", "--release", "-p", package])
 }
 
 fn invocation(program: &str, cases: &[String], quick: bool) -> Invocation {
