@@ -46,7 +46,7 @@ pub(crate) fn update(set: &ReplicaSet, count: u64) -> Result<()> {
             let Some(id) = order.get("_id")? else { continue };
             let number = i64::try_from(number)?;
             updates.push(rawdoc! {
-                "q": {"_id": bson::RawBson::try_from(id)?},
+                "q": {"_id": bson::RawBson::from(id)},
                 "u": {"$set": {"status": "on its way", "changed": number}},
             });
         }
