@@ -23,8 +23,8 @@ impl Session {
     /// there could be given one that puts as well.
     ///
     /// # Errors
-    /// [`Error::TooLarge`], [`Error::BadNode`] before anything was written; [`Error::SessionGone`]; failures
-    /// of the backend, after which the session is broken ([`Error::SessionBroken`]).
+    /// [`crate::Error::TooLarge`], [`crate::Error::BadNode`] before anything was written; [`crate::Error::SessionGone`]; failures
+    /// of the backend, after which the session is broken ([`crate::Error::SessionBroken`]).
     pub fn put(&self, blocks: &[BlockRef<'_>]) -> Result<Vec<BlockId>> {
         self.put_with(blocks, Effort::Compress)
     }
