@@ -32,7 +32,6 @@ pub(crate) struct Found {
 pub(crate) async fn report(source: &Source, known: Option<Identity>) -> Result<Found> {
     let mut problems = Vec::new();
     let asked = in_time("the set's configuration", source.config()).await;
-    let is_silent = asked.is_err();
     let (id, addresses) = match (asked, known) {
         (Ok(identity), _) => identity,
         (Err(error), Some(known)) => {
@@ -42,7 +41,9 @@ pub(crate) async fn report(source: &Source, known: Option<Identity>) -> Result<F
         (Err(error), None) => return Err(error),
     };
     source.keep_members(&addresses).await;
-    let members = source.members(&addresses).await;
+    // The same question, of which nobody gets tired: to each member, and to whom the driver takes for the primary.
+    let to_primary = in_time("who the primary is", source.primary_hello());
+    let (members, to_primary) = tokio::join!(source.members(&addresses), to_primary);
     let oldest = in_time("the oplog's beginning", source.oldest()).await;
     // Of two that claim to be it, one has not yet heard of its successor.
     let claims = members.iter().filter_map(|it| it.hello.as_ref().ok()).filter(|it| it.state == "PRIMARY");
@@ -58,7 +59,7 @@ pub(crate) async fn report(source: &Source, known: Option<Identity>) -> Result<F
         oldest: oldest.ok(),
         problems,
     };
-    let is_disbelieved = is_silent && primary.is_some();
+    let is_disbelieved = to_primary.is_err() && primary.is_some();
     Ok(Found { report, identity: (id, addresses), is_disbelieved })
 }
 

@@ -137,7 +137,7 @@ pub const GROUPS: [Group; 7] = [
             "processor time without compression, of mongodump's", "", AtMost(0.6), "agent" "copy"
                 "/cpu_less_compression_to_mongodump";
             "memory in a copy", "MiB", AtMost(159.0), "agent" "copy" "/peak_rss_mib";
-            "memory while tailing", "MiB", AtMost(63.0), "agent" "tail" "/peak_rss_mib";
+            "memory while tailing entries of usual size", "MiB", AtMost(63.0), "agent" "tail" "/peak_rss_mib";
         },
     },
 ];

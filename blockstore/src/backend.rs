@@ -159,13 +159,11 @@ pub trait Backend: Send + Sync {
         Ok(())
     }
 
-    /// A file for what is read back before long, on the disk that has most room for it.
+    /// A file for what is read back before long, where this backend keeps large files.
     ///
     /// # Errors
     /// Failure of the operating system.
-    fn scratch(&self) -> Result<Scratch> {
-        Scratch::create(&std::env::temp_dir())
-    }
+    fn scratch(&self) -> Result<Scratch>;
 
     /// What is wrong with the parts of the store that only the backend knows, in words; empty if nothing.
     ///

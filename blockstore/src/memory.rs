@@ -6,6 +6,7 @@
 use crate::backend::{Backend, PackWriter, Row, Txn, TxnBody};
 use crate::error::{Error, Result};
 use crate::ids::{OwnerId, PackId};
+use crate::scratch::Scratch;
 use crate::superblock::{CutSizes, Superblock};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Bound;
@@ -135,6 +136,10 @@ impl Txn for MemoryTxn<'_> {
 }
 
 impl Backend for MemoryBackend {
+    fn scratch(&self) -> Result<Scratch> {
+        Scratch::create(&std::env::temp_dir())
+    }
+
     fn superblock(&self) -> &Superblock {
         &self.superblock
     }

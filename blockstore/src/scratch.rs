@@ -83,8 +83,8 @@ impl Scratch {
         let (len_bytes, sum) = (chunk.len_bytes, checksum(chunk.bytes()));
         let padded = chunk.pad();
         let offset = self.end.fetch_add(padded.len() as u64, Ordering::SeqCst);
-        self.take_space(offset + padded.len() as u64);
-        let written = match self.file.write_all_at(padded, offset) {
+        let written = self.take_space(offset + padded.len() as u64);
+        let written = match written.and_then(|()| self.file.write_all_at(padded, offset)) {
             // What said yes to being written to past the cache may still not be able to.
             Err(why) if why.kind() == io::ErrorKind::InvalidInput => {
                 pass_page_cache(&self.file, false).and_then(|()| self.file.write_all_at(padded, offset))
@@ -96,13 +96,19 @@ impl Scratch {
         Ok(Spot { offset, len_bytes, sum })
     }
 
-    /// Where it cannot be taken ahead, writing takes it, or says why not.
-    fn take_space(&self, end: u64) {
+    /// Takes space ahead, where that can be. When there is not so much left nothing is written: the last of it is for
+    /// oplog, and for making room.
+    fn take_space(&self, end: u64) -> io::Result<()> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        if *taken < end {
-            let _ = fallocate(&self.file, FallocateFlags::empty(), *taken, STEP_BYTES);
-            *taken += STEP_BYTES;
+        while *taken < end {
+            match fallocate(&self.file, FallocateFlags::empty(), *taken, STEP_BYTES).map_err(io::Error::from) {
+                Err(why) if matches!(why.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
+                    return Err(why);
+                }
+                _ => *taken += STEP_BYTES,
+            }
         }
+        Ok(())
     }
 
     /// Reads a chunk back.

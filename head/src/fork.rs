@@ -14,7 +14,7 @@ use crate::root::Root;
 use crate::run::Source;
 use crate::snapshot;
 use crate::state::State;
-use tidemark_base::{BlockId, OpTime, Timestamp};
+use tidemark_base::{BlockId, ErrorKind, OpTime, Timestamp};
 use tidemark_blockstore::{Error, Session, Store};
 
 /// How much is held in memory before it is written for the session.
@@ -168,8 +168,8 @@ impl Fork {
     }
 }
 
-/// Looks something up in the head as it was flushed last, or in a snapshot. Nothing is written for that. If it fails, it
-/// is done again with a session: a collection may have taken meanwhile what nobody kept.
+/// Looks something up in the head as it was flushed last, or in a snapshot. Nothing is written for that, unless a block is
+/// missing: then it is done again with a session, since a collection may have taken meanwhile what nobody kept.
 ///
 /// # Errors
 /// As [`Fork::of_head`] and [`Fork::of_snapshot`]; what `look` returns.
@@ -183,8 +183,9 @@ pub fn look_into<T>(
         Some(id) => snapshot::get(store, name, id)?.root,
         None => look_up(store, name)?.root,
     };
-    if let Ok(found) = State::open(store, root).and_then(|state| look(&state, store)) {
-        return Ok(found);
+    match State::open(store, root).and_then(|state| look(&state, store)) {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Corrupt) => {}
+        outcome => return outcome,
     }
     let fork = match snapshot {
         Some(id) => Fork::of_snapshot(store, name, id)?,

@@ -10,7 +10,7 @@ use super::throttle::Throttle;
 use crate::backoff::Backoff;
 use crate::error::codes;
 use crate::mothership::{Copied, Mothership};
-use crate::source::{self, Batches, Found, Read, Reply, Source};
+use crate::source::{self, Batches, Found, Read, Reply, Source, Storage};
 use crate::{Error, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -53,7 +53,16 @@ impl Scan<'_> {
     pub(super) async fn run(&self, mut progress: SyncCollection) -> Result<()> {
         let (mut backoff, mut failures) = (Backoff::default(), 0);
         while !progress.is_done {
-            let storage = source::storage(&self.member.client, &self.found).await;
+            let storage = match self.storage().await {
+                Ok(storage) => storage,
+                Err(error) if failures == ATTEMPTS => return Err(error),
+                Err(error) => {
+                    failures += 1;
+                    tracing::debug!(collection = %self.copied.uuid, "it is not known how it is kept: {error}");
+                    backoff.pause().await;
+                    continue;
+                }
+            };
             let node = storage.table.as_ref().map(|table| format!("{} {table}", self.member.node));
             let size = storage.document_bytes.map_or(USUAL_REPLY, fitting);
             let token = match &progress.resume {
@@ -88,6 +97,14 @@ impl Scan<'_> {
             backoff.pause().await;
         }
         Ok(())
+    }
+
+    /// How the member keeps it. What is gone for good has no documents, which reading says in time.
+    async fn storage(&self) -> Result<Storage> {
+        match source::storage(&self.member.client, &self.found).await? {
+            Some(storage) => Ok(storage),
+            None => self.is_gone().await.map(|()| Storage::default()),
+        }
     }
 
     async fn rescan(&self, progress: &SyncCollection) -> Result<SyncCollection> {

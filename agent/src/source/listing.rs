@@ -52,29 +52,27 @@ async fn row_of(client: &Client, found: &Found) -> Result<Option<Vec<u8>>> {
     Ok(rows.into_iter().next())
 }
 
-/// Asks how a member keeps a collection. Who may not know, or asks for what is gone, goes on without.
-pub(crate) async fn storage(client: &Client, found: &Found) -> Storage {
-    asked(client, found).await.unwrap_or_default()
-}
-
-async fn asked(client: &Client, found: &Found) -> Option<Storage> {
+/// Asks how a member keeps a collection; none if it has none. Who may not know goes on without. Whoever cannot ask just
+/// now must not: without an answer a scan is begun anew.
+pub(crate) async fn storage(client: &Client, found: &Found) -> Result<Option<Storage>> {
     // The command wants a name, which may have changed.
-    let row = row_of(client, found).await.ok()??;
-    let now = collection(&found.database, Doc::new(&row).ok()?).ok()?;
+    let Some(row) = row_of(client, found).await? else { return Ok(None) };
+    let now = collection(&found.database, Doc::new(&row)?)?;
     let database = client.database(&found.database);
     let run = database.run_command(doc! {"collStats": now.name});
     let run = run.selection_criteria(any_member()).into_future();
-    let reply = in_time(ANSWER, "ask how a collection is kept", run).await.ok()?;
+    let reply = match in_time(ANSWER, "ask how a collection is kept", run).await {
+        Err(error) if error.mongo_code() == Some(codes::UNAUTHORIZED) => return Ok(Some(Storage::default())),
+        reply => reply?,
+    };
     let number = |field| match reply.get(field) {
         Some(Bson::Int32(number)) => u64::try_from(*number).ok(),
         Some(Bson::Int64(number)) => u64::try_from(*number).ok(),
         _ => None,
     };
     let uri = reply.get_document("wiredTiger").and_then(|it| it.get_str("uri")).ok();
-    Some(Storage {
-        table: uri.and_then(|uri| uri.rsplit(':').next()).map(str::to_owned),
-        document_bytes: number("avgObjSize"),
-    })
+    let table = uri.and_then(|uri| uri.rsplit(':').next()).map(str::to_owned);
+    Ok(Some(Storage { table, document_bytes: number("avgObjSize") }))
 }
 
 /// All collections of a member that the filter keeps. Views are documents of `system.views`, which is one of them.

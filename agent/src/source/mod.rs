@@ -14,4 +14,4 @@ mod settled;
 pub(crate) use connect::{Reach, Source, node};
 pub(crate) use cursor::{Batches, Read, Reply, first_of};
 pub(crate) use facts::{Hello, MemberFacts, hello};
-pub(crate) use listing::{Found, by_uuid, collections, is_there, storage};
+pub(crate) use listing::{Found, Storage, by_uuid, collections, is_there, storage};

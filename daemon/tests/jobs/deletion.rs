@@ -35,7 +35,8 @@ fn a_snapshot_is_deleted_a_day_after_that_was_ordered_and_until_then_that_is_und
     delete(&rig, 2);
     rig.pass(23 * HOUR);
     assert!(ids(&rig).starts_with(&[1, 2, 3]));
-    rig.change_backup(|it| it.undo_deletion(&name).unwrap());
+    let now = rig.clock.now();
+    rig.change_backup(|it| it.undo_deletion(&name, now).unwrap());
     rig.wait_while_time_passes("it goes", |rig| !ids(rig).contains(&1));
     rig.wait("people are told", |rig| rig.has_event("SNAPSHOT_DELETED"));
     assert_eq!(rig.backup().deleted_snapshots, [], "in one batch with that");

@@ -22,6 +22,11 @@ fn require_room(is_full: &AtomicBool) -> Result<()> {
 }
 
 impl Backend for FullDisk {
+    fn scratch(&self) -> Result<Scratch> {
+        require_room(&self.is_full)?;
+        self.inner.scratch()
+    }
+
     fn superblock(&self) -> &Superblock {
         self.inner.superblock()
     }

@@ -162,8 +162,9 @@ pub(crate) fn undelete(
 ) -> Result<Kept> {
     actor.require(Permission::ManageRetention, id.0)?;
     let name = SnapshotName::new(get(parts, actor, id, wanted)?.name())?;
+    let now = parts.clock.now();
     change(parts, id, |config| {
-        config.undo_deletion(&name)?;
+        config.undo_deletion(&name, now)?;
         let text = format!("snapshot {name} stays: its deletion was undone");
         told(actor, id.1, "SNAPSHOT_DELETION_UNDONE", &text)
     })?;

@@ -52,7 +52,7 @@ pub(super) fn lags(view: &SetView, now: UnixMillis) -> Vec<Lag> {
 const AWAITED: &str =
     "Waiting for an agent to begin the copy. It asks every few seconds: if this stays, look at its log.";
 const AT_REST: &str = "At rest: nothing is read from the source. Start it before the source's oplog has moved on, or \
-    everything has to be copied anew.";
+    everything has to be copied anew. Snapshots still go by their retention: lengthen it to keep them.";
 
 /// In one sentence, how a backup stands.
 pub(super) fn summary(view: &SetView) -> String {

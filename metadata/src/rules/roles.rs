@@ -32,7 +32,7 @@ pub enum Permission {
     ManageBackup,
     /// Restore, and so read all data.
     Restore,
-    /// End a backup for good, delete snapshots.
+    /// End a backup for good, delete all of a backup.
     Terminate,
     /// Say how long snapshots are kept.
     ManageRetention,

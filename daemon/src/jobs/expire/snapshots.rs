@@ -37,7 +37,9 @@ pub(super) fn delete_ordered(work: &Work, place: &Place, backup: &BackupConfig) 
             if !may_go || !still_ordered(work, place, order)? {
                 continue;
             }
-            delete(work, place, &found.name)?;
+            if !delete(work, place, &found.name)? {
+                continue;
+            }
         }
         note_deleted(work, place, order)?;
     }
@@ -62,15 +64,19 @@ fn note_deleted(work: &Work, place: &Place, order: &DeletedSnapshot) -> Result<(
     Ok(())
 }
 
-fn delete(work: &Work, place: &Place, name: &str) -> Result<()> {
-    let Ok(id) = u64::from_str_radix(name, 16) else { return Ok(()) };
+/// Whether it is gone.
+fn delete(work: &Work, place: &Place, name: &str) -> Result<bool> {
+    let Ok(id) = u64::from_str_radix(name, 16) else { return Ok(false) };
     match snapshot::delete(&work.shared.store, &place.name, id) {
         Ok(()) => tracing::info!(head = place.name.prefix(), snapshot = id, "deleted"),
-        // Somebody was faster, or has changed it: it is looked at again the next time.
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Conflict) => {}
+        // Somebody was faster.
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        // It has changed meanwhile, by a proof say: it is looked at again the next time.
+        Err(error) if error.kind() == ErrorKind::Conflict => return Ok(false),
         Err(error) => return Err(error.into()),
     }
-    forget(work, &Job::id_of(Some(place.group), JobKind::Prove, &place.proof(id)?))
+    forget(work, &Job::id_of(Some(place.group), JobKind::Prove, &place.proof(id)?))?;
+    Ok(true)
 }
 
 /// What retention has to know.

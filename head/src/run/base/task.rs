@@ -28,7 +28,7 @@ impl<T: Send + 'static> Task<T> {
         Self(receiver)
     }
 
-    /// The same of work that waits for a disk, to threads that do nothing else.
+    /// The same of work that waits for a disk now and then, to threads that may.
     pub(crate) fn begin_on(
         pool: &ThreadPool,
         meter: &Arc<Meter>,

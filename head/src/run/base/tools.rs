@@ -27,7 +27,7 @@ pub(crate) struct Tools {
     drawer: Mutex<Option<Arc<Drawer>>>,
 }
 
-/// A file, and threads that wait for its disk while those of the pool work.
+/// A file, and threads that may wait for its disk, so that those of the pool need not.
 #[derive(Debug)]
 pub(crate) struct Drawer {
     pub(crate) scratch: Arc<Scratch>,

@@ -67,14 +67,18 @@ impl BackupConfig {
     /// Undoes that.
     ///
     /// # Errors
-    /// `Invalid` if nobody ordered it, or it is over.
-    pub fn undo_deletion(&mut self, name: &SnapshotName) -> Result<()> {
-        let before = self.deleted_snapshots.len();
-        self.forget_deletion(name);
-        if self.deleted_snapshots.len() == before {
-            return Err(Error::refused("the deletion of this snapshot was not ordered", "look again"));
+    /// `Invalid` if nobody ordered it, or its day is over: the daemon may be at it.
+    pub fn undo_deletion(&mut self, name: &SnapshotName, now: UnixMillis) -> Result<()> {
+        match self.deletion_of(name.as_str()) {
+            None => Err(Error::refused("the deletion of this snapshot was not ordered", "look again")),
+            Some(order) if order.is_due(now) => {
+                Err(Error::refused("the day in which this deletion could be undone is over", "restore another one"))
+            }
+            Some(_) => {
+                self.forget_deletion(name);
+                Ok(())
+            }
         }
-        Ok(())
     }
 
     /// Forgets an order, since the snapshot is gone.
@@ -113,8 +117,10 @@ mod tests {
         assert_eq!(order.at, UnixMillis(1000), "the first order counts");
         assert!(!order.is_due(UnixMillis(999 + TERMINATION_UNDO_MS)));
         assert!(order.is_due(UnixMillis(1000 + TERMINATION_UNDO_MS)));
-        backup.undo_deletion(&name(1)).unwrap();
-        assert!(backup.deletion_of(name(1).as_str()).is_none() && backup.undo_deletion(&name(1)).is_err());
+        assert!(backup.undo_deletion(&name(1), UnixMillis(1000 + TERMINATION_UNDO_MS)).is_err(), "too late");
+        backup.undo_deletion(&name(1), UnixMillis(999 + TERMINATION_UNDO_MS)).unwrap();
+        assert!(backup.deletion_of(name(1).as_str()).is_none());
+        assert!(backup.undo_deletion(&name(1), UnixMillis(5000)).is_err());
         for number in 0..MAX_DELETED_SNAPSHOTS {
             backup.order_deletion(&name(number), UnixMillis(0)).unwrap();
         }

@@ -12,7 +12,7 @@ pub enum Status {
     Provisioning,
     /// Following the oplog.
     Started,
-    /// At rest; snapshots stay.
+    /// At rest; snapshots go by their retention.
     Stopped,
     /// Everything will be deleted; undone until then by stopping.
     Terminating,
