@@ -101,8 +101,11 @@ impl Scratch {
     fn take_space(&self, end: u64) -> io::Result<()> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         while *taken < end {
-            match fallocate(&self.file, FallocateFlags::empty(), *taken, STEP_BYTES).map_err(io::Error::from) {
-                Err(why) if matches!(why.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
+            match fallocate(&self.file, FallocateFlags::empty(), *taken, STEP_BYTES).map_err(io::Error::from)
+            {
+                Err(why)
+                    if matches!(why.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) =>
+                {
                     return Err(why);
                 }
                 _ => *taken += STEP_BYTES,

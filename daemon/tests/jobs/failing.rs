@@ -4,7 +4,9 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tidemark_blockstore::{Backend, Error, OwnerId, PackId, PackWriter, Result, Superblock, TxnBody};
+use tidemark_blockstore::{
+    Backend, Error, OwnerId, PackId, PackWriter, Result, Scratch, Superblock, TxnBody,
+};
 use tidemark_metadata::{Change, Collection, Document, MemoryStore, Query, Version};
 
 /// A blockstore whose disk is full while this says so.

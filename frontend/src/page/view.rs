@@ -17,7 +17,13 @@ pub(super) struct Button {
 pub(super) fn buttons(status: Status) -> Vec<Button> {
     let button = |to: Status, label| Button { status: to.as_str(), label, confirm: None };
     let confirmed = |to: Status, label, text| Button { status: to.as_str(), label, confirm: Some(text) };
-    let anew = || confirmed(Status::Provisioning, "Copy anew", "Copy everything again. Snapshots stay; other seconds before the new copy can no longer be restored");
+    let anew = || {
+        confirmed(
+            Status::Provisioning,
+            "Copy anew",
+            "Copy everything again. Snapshots stay; other seconds before the new copy can no longer be restored",
+        )
+    };
     match status {
         // By the form of its own page, where it is said what is copied.
         Status::Inactive => Vec::new(),

@@ -71,9 +71,10 @@ impl BackupConfig {
     pub fn undo_deletion(&mut self, name: &SnapshotName, now: UnixMillis) -> Result<()> {
         match self.deletion_of(name.as_str()) {
             None => Err(Error::refused("the deletion of this snapshot was not ordered", "look again")),
-            Some(order) if order.is_due(now) => {
-                Err(Error::refused("the day in which this deletion could be undone is over", "restore another one"))
-            }
+            Some(order) if order.is_due(now) => Err(Error::refused(
+                "the day in which this deletion could be undone is over",
+                "restore another one",
+            )),
             Some(_) => {
                 self.forget_deletion(name);
                 Ok(())
