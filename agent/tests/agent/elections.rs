@@ -122,7 +122,8 @@ fn the_end_of_a_copy_is_the_primarys_also_without_notes() {
     {
         let mut kept = server.kept();
         kept.order.excluded_namespaces = vec!["admin".to_owned(), "config".to_owned()];
-        kept.order.throttle_bytes_per_second = Some(8 << 20);
+        // The second batch waits for another order.
+        kept.order.throttle_bytes_per_second = Some(64 << 10);
         let address = Address { host: "127.0.0.1".to_owned(), port: set.member(behind).port() };
         kept.order.sync_source = SyncSource::Member(address);
     }
@@ -133,6 +134,7 @@ fn the_end_of_a_copy_is_the_primarys_also_without_notes() {
     admin.run_command(doc! {"fsync": 1, "lock": true}).run().unwrap();
     write(&client, 0..20);
     let written = set.last_committed().unwrap();
+    server.kept().order.throttle_bytes_per_second = None;
     server.await_copy();
     admin.run_command(doc! {"fsyncUnlock": 1}).run().unwrap();
     agent.stop().unwrap();
