@@ -3,6 +3,7 @@
 //! The one table that the benches and the page judge by.
 
 use crate::results::Run;
+use serde_json::Value;
 use std::fmt;
 
 /// On which side of a bound a figure has to be.
@@ -142,8 +143,21 @@ pub const GROUPS: [Group; 7] = [
     },
 ];
 
+/// A line for each promise that a case measures: the figure, its bound, and whether it is met.
+pub fn verdicts(suite: &str, case: &str, figures: &Value) -> impl Iterator<Item = String> {
+    of_case(suite, case).map(|target| {
+        let judged = target.judged(figures.pointer(target.pointer).and_then(Value::as_f64));
+        let (figure, verdict) = match judged {
+            Some((figure, met)) => (shown(figure), if met { "met" } else { "NOT MET" }),
+            None => ("?".to_owned(), "NOT MEASURED"),
+        };
+        let bound = target.bound.to_string();
+        format!("  {:70} {figure:>12} {bound:>14} {:4} {verdict}", target.what, target.unit)
+    })
+}
+
 /// All promises that a case measures.
-pub fn of_case(suite: &str, case: &str) -> impl Iterator<Item = &'static Target> {
+fn of_case(suite: &str, case: &str) -> impl Iterator<Item = &'static Target> {
     let all = GROUPS.iter().flat_map(|group| group.targets);
     all.filter(move |it| it.suite == suite && it.case == case)
 }

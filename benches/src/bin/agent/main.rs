@@ -19,7 +19,7 @@ use sink::Sink;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use tidemark_benches::process::{self, Which};
-use tidemark_benches::targets::{self, shown};
+use tidemark_benches::targets;
 use tidemark_benches::{child, is_quick, keep};
 
 type Case = (&'static str, fn(bool) -> Result<Value>);
@@ -36,15 +36,7 @@ fn main() -> Result<()> {
         println!("\n{name}");
         let figures = case(is_quick())?;
         println!("{}", keep("agent", name, &figures)?);
-        for target in targets::of_case("agent", name) {
-            let judged = target.judged(figures.pointer(target.pointer).and_then(Value::as_f64));
-            let (figure, verdict) = match judged {
-                Some((figure, met)) => (shown(figure), if met { "met" } else { "NOT MET" }),
-                None => ("?".to_owned(), "NOT MEASURED"),
-            };
-            let bound = target.bound.to_string();
-            println!("  {:70} {figure:>12} {bound:>14} {:4} {verdict}", target.what, target.unit);
-        }
+        targets::verdicts("agent", name, &figures).for_each(|line| println!("{line}"));
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ mod snapshots;
 use anyhow::{Result, bail};
 use serde_json::Value;
 use tidemark_benches::shop::{G, QUICK};
-use tidemark_benches::targets::{self, shown};
+use tidemark_benches::targets;
 use tidemark_benches::{is_quick, keep};
 
 type Case = (&'static str, fn(Size) -> Result<Value>);
@@ -58,15 +58,7 @@ fn main() -> Result<()> {
         println!("\n{name}");
         let figures = case(size)?;
         println!("{}", keep("e2e", name, &figures)?);
-        for target in targets::of_case("e2e", name) {
-            let judged = target.judged(figures.pointer(target.pointer).and_then(Value::as_f64));
-            let (figure, verdict) = match judged {
-                Some((figure, met)) => (shown(figure), if met { "met" } else { "NOT MET" }),
-                None => ("?".to_owned(), "NOT MEASURED"),
-            };
-            let bound = target.bound.to_string();
-            println!("  {:70} {figure:>12} {bound:>14} {:4} {verdict}", target.what, target.unit);
-        }
+        targets::verdicts("e2e", name, &figures).for_each(|line| println!("{line}"));
     }
     Ok(())
 }
