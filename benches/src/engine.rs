@@ -11,6 +11,7 @@ use std::sync::Arc;
 use tidemark_base::bson::{Doc, split};
 use tidemark_base::{Timestamp, UnixMillis};
 use tidemark_blockstore::{GcOptions, LocalBackend, Quiet, Store};
+use tidemark_head::budget::{Budget, Share};
 use tidemark_head::compaction::UNPACED;
 use tidemark_head::dump::{ArchiveWriter, Compression, Versions};
 use tidemark_head::export;
@@ -35,6 +36,8 @@ const CACHE_BYTES: usize = 512 << 20;
 pub struct Engine {
     folder: PathBuf,
     head: Head,
+    /// The head's part in the budget: all of it.
+    share: Share,
     oplog: Store,
     /// What single documents are read through.
     reader: Cached<Store>,
@@ -70,7 +73,8 @@ impl Engine {
 
     fn new(folder: &Path, head: Head, oplog: LocalBackend) -> Self {
         let reader = Cached::new(head.store().clone(), CACHE_BYTES);
-        Self { folder: folder.to_owned(), head, oplog: Store::new(Arc::new(oplog)), reader }
+        let (share, oplog) = (Budget::new(BUDGET_BYTES).share(), Store::new(Arc::new(oplog)));
+        Self { folder: folder.to_owned(), head, share, oplog, reader }
     }
 
     /// Opens what [`Self::build`] made.
@@ -102,7 +106,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Applies what is stored and was not applied; flushes when the budget is used up.
+    /// Applies what is stored and was not applied; flushes when the budget says so, as in a daemon.
     ///
     /// # Errors
     /// Those of the engine.
@@ -114,9 +118,7 @@ impl Engine {
         follow(&slices, &tip, position, Timestamp::MAX, &mut |entries, end| {
             head.apply(entries)?;
             end.map_or(Ok(()), |end| head.pass_slice(end))?;
-            if head.state().delta_bytes() > BUDGET_BYTES {
-                head.flush()?;
-            }
+            self.share.keep(head)?;
             Ok(())
         })?;
         Ok(())

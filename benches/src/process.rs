@@ -2,6 +2,7 @@
 //!
 //! `ru_maxrss` of a child begins with what its parent had when it was started, so it is of no use here.
 
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use std::path::PathBuf;
 
 /// A process.
@@ -45,6 +46,17 @@ pub fn peak_rss_mib(which: Which) -> u64 {
     let kib =
         line.and_then(|line| line.split_ascii_whitespace().nth(1)).and_then(|it| it.parse::<u64>().ok());
     kib.unwrap_or(0) / 1024
+}
+
+/// Lets this process run on so many of the processors it may run on, or on all if there are fewer.
+///
+/// # Errors
+/// Those of the operating system.
+pub fn run_on(processors: usize) -> std::io::Result<()> {
+    let may = sched_getaffinity(None)?;
+    let mut set = CpuSet::new();
+    (0..CpuSet::MAX_CPU).filter(|cpu| may.is_set(*cpu)).take(processors).for_each(|cpu| set.set(cpu));
+    Ok(sched_setaffinity(None, &set)?)
 }
 
 #[cfg(test)]

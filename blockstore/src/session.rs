@@ -11,11 +11,11 @@ use crate::error::{Error, Result};
 use crate::gate::Gate;
 use crate::ids::{Epoch, PackId, RefVersion, SessionId};
 use crate::record::Record;
-use crate::state::blocks::{self, BlockRow};
+use crate::state::blocks::{self, BlockRow, Written};
 use crate::state::refs::{self, RefChange};
 use crate::state::sessions;
 use crate::store::Store;
-use crate::writer::{Extent, Writer};
+use crate::writer::{self, Writer};
 use rayon::prelude::*;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,6 +28,9 @@ pub struct Session {
     id: SessionId,
     protection: Mutex<Protection>,
     writer: Mutex<Writer>,
+    /// Held while packs are made durable and indexed; asked for with the writer's lock held, which may be let go
+    /// then, so that others write on.
+    indexing: Mutex<()>,
     /// Blocks that are appended and not indexed yet.
     pending: Mutex<HashMap<BlockId, BlockRow>>,
     /// Puts at work, for what must be alone.
@@ -60,6 +63,7 @@ impl Session {
             id,
             protection: Mutex::new(Protection { epoch, touched: HashSet::new() }),
             writer: Mutex::default(),
+            indexing: Mutex::default(),
             pending: Mutex::default(),
             puts: Gate::default(),
             broken: AtomicBool::new(false),
@@ -98,14 +102,19 @@ impl Session {
             return Ok(());
         }
         self.store.backend.require_reserve()?;
-        let mut writer = lock(&self.writer);
-        let records = records.iter().map(|record| (&record.header, record.payload.as_slice()));
-        let placed = writer.append(&*self.store.backend, self.id, records)?;
-        lock(&self.pending).extend(placed);
-        if writer.has_full() {
-            self.index(&mut writer, Extent::Full)?;
-        }
-        Ok(())
+        let (full, _indexing) = {
+            let mut writer = lock(&self.writer);
+            self.check_usable()?;
+            let records = records.iter().map(|record| (&record.header, record.payload.as_slice()));
+            let placed = self.note(writer.append(&*self.store.backend, self.id, records))?;
+            lock(&self.pending).extend(placed);
+            let full = writer.take_full();
+            if full.is_empty() {
+                return Ok(());
+            }
+            (full, lock(&self.indexing))
+        };
+        self.note(writer::complete(full, |written| self.index(written)))
     }
 
     /// Makes everything durable whose put returned before this began; it can be read by all from then on.
@@ -113,30 +122,27 @@ impl Session {
     /// # Errors
     /// [`Error::SessionGone`]; failures of the backend, after which the session is broken.
     pub fn sync(&self) -> Result<()> {
+        let mut writer = lock(&self.writer);
+        let _indexing = lock(&self.indexing);
+        // Whatever failed for another was noted before it let go of its lock: what is broken is not made to look whole.
         self.check_usable()?;
-        self.note(self.sync_appended())
+        self.note(writer.sync(false, |written| self.index(written)))
     }
 
-    fn sync_appended(&self) -> Result<()> {
-        self.index(&mut lock(&self.writer), Extent::All)
-    }
-
-    fn index(&self, writer: &mut Writer, extent: Extent) -> Result<()> {
+    fn index(&self, written: &[Written<'_>]) -> Result<()> {
         let epoch = lock(&self.protection).epoch;
-        writer.sync(extent, |written| {
-            self.store.backend.write(&mut |txn| {
-                written.iter().try_for_each(|pack| blocks::index(txn, self.id, epoch, pack))
-            })?;
-            let mut protection = lock(&self.protection);
-            let mut pending = lock(&self.pending);
-            for pack in written {
-                protection.touched.insert(pack.pack);
-                for (id, _) in pack.blocks {
-                    pending.remove(id);
-                }
+        self.store
+            .backend
+            .write(&mut |txn| written.iter().try_for_each(|pack| blocks::index(txn, self.id, epoch, pack)))?;
+        let mut protection = lock(&self.protection);
+        let mut pending = lock(&self.pending);
+        for pack in written {
+            protection.touched.insert(pack.pack);
+            for (id, _) in pack.blocks {
+                pending.remove(id);
             }
-            Ok(())
-        })
+        }
+        Ok(())
     }
 
     /// For long jobs: makes everything durable, keeps what the named refs and the `finished` blocks reach,
@@ -154,8 +160,7 @@ impl Session {
             ));
         }
         let _alone = self.puts.close();
-        self.check_usable()?;
-        self.note(self.sync_appended())?;
+        self.sync()?;
         let mut epoch = Epoch(0);
         let moved = self.store.backend.write(&mut |txn| {
             epoch = sessions::checkpoint(txn, self.id, pinned_refs, finished)?;
@@ -256,7 +261,7 @@ impl Session {
     }
 
     /// A failure while writing leaves packs in an unknown state: the session is not used again.
-    fn note(&self, outcome: Result<()>) -> Result<()> {
+    fn note<T>(&self, outcome: Result<T>) -> Result<T> {
         if outcome.is_err() {
             self.broken.store(true, Ordering::SeqCst);
         }

@@ -14,7 +14,7 @@ use tidemark_base::BlockId;
 use tidemark_base::limits::PACK_TARGET_BYTES;
 
 /// One pack being written.
-struct OpenPack {
+pub(crate) struct OpenPack {
     id: PackId,
     file: Box<dyn PackWriter>,
     len_bytes: u64,
@@ -69,65 +69,53 @@ impl Writer {
         self.full.iter().chain(&self.current).map(|pack| pack.id).collect()
     }
 
-    /// Whether a full pack waits.
-    pub(crate) fn has_full(&self) -> bool {
-        !self.full.is_empty()
+    /// The packs that are full, for [`complete`]: the writer has nothing more to do with them.
+    pub(crate) fn take_full(&mut self) -> Vec<OpenPack> {
+        std::mem::take(&mut self.full)
     }
 
-    /// Makes everything appended durable, and hands it to `index` in one go; full packs are complete then.
-    /// With `only_full`, the open pack is left for later. With `finish`, it is complete as well.
+    /// Makes everything appended durable, and hands it to `index` in one go; full packs are complete then. With
+    /// `finish` the open one is as well.
     pub(crate) fn sync(
         &mut self,
-        extent: Extent,
+        finish: bool,
         index: impl FnOnce(&[Written<'_>]) -> Result<()>,
     ) -> Result<()> {
-        if extent == Extent::Finish {
+        if finish {
             self.full.extend(self.current.take());
         }
-        let mut packs: Vec<&mut OpenPack> = self.full.iter_mut().collect();
-        if extent == Extent::All {
-            packs.extend(self.current.as_mut().filter(|pack| !pack.unindexed.is_empty()));
-        }
-        if packs.is_empty() {
-            return Ok(());
-        }
-        for pack in &mut packs {
-            pack.file.sync()?;
-        }
-        let current = self.current.as_ref().map(|pack| pack.id);
-        let written: Vec<Written<'_>> = self
-            .full
-            .iter()
-            .chain(&self.current)
-            .filter(|pack| extent == Extent::All || Some(pack.id) != current)
-            .map(|pack| Written {
-                pack: pack.id,
-                len_bytes: pack.len_bytes,
-                records: pack.records,
-                complete: Some(pack.id) != current,
-                blocks: &pack.unindexed,
-            })
-            .collect();
-        index(&written)?;
+        let current = self.current.as_mut().filter(|pack| !pack.unindexed.is_empty());
+        sync(&mut self.full, current, index)?;
         self.full.clear();
-        if extent == Extent::All
-            && let Some(pack) = &mut self.current
-        {
+        if let Some(pack) = &mut self.current {
             pack.unindexed.clear();
         }
         Ok(())
     }
 }
 
-/// What a sync covers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Extent {
-    /// Only packs that are full.
-    Full,
-    /// Everything appended; the open pack stays open.
-    All,
-    /// Everything appended; the open pack is complete.
-    Finish,
+/// Makes full packs durable, and hands them to `index` in one go: they are complete then.
+pub(crate) fn complete(
+    mut packs: Vec<OpenPack>,
+    index: impl FnOnce(&[Written<'_>]) -> Result<()>,
+) -> Result<()> {
+    sync(&mut packs, None, index)
+}
+
+fn sync(
+    full: &mut [OpenPack],
+    mut open: Option<&mut OpenPack>,
+    index: impl FnOnce(&[Written<'_>]) -> Result<()>,
+) -> Result<()> {
+    if full.is_empty() && open.is_none() {
+        return Ok(());
+    }
+    for pack in full.iter_mut().chain(open.as_deref_mut()) {
+        pack.file.sync()?;
+    }
+    let full = full.iter().map(|pack| pack.written(true));
+    let written: Vec<Written<'_>> = full.chain(open.iter().map(|pack| pack.written(false))).collect();
+    index(&written)
 }
 
 impl OpenPack {
@@ -141,6 +129,11 @@ impl OpenPack {
         let header = pack::encode_header(backend.superblock().store, id);
         file.append(&header)?;
         Ok(Self { id, file, len_bytes: header.len() as u64, records: 0, unindexed: Vec::new() })
+    }
+
+    fn written(&self, complete: bool) -> Written<'_> {
+        let Self { id, len_bytes, records, ref unindexed, .. } = *self;
+        Written { pack: id, len_bytes, records, complete, blocks: unindexed }
     }
 
     /// The place of the next record, `buffered` bytes after what is written.

@@ -17,6 +17,8 @@ mod damage;
 mod disks;
 #[path = "operations/foreign.rs"]
 mod foreign;
+#[path = "operations/full_packs.rs"]
+mod full_packs;
 #[path = "operations/index.rs"]
 mod index;
 #[path = "operations/log.rs"]

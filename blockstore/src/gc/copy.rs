@@ -11,7 +11,7 @@ use crate::state::blocks;
 use crate::state::collect::{self, Moved};
 use crate::store::Store;
 use crate::walk::PackMarks;
-use crate::writer::{Extent, Writer};
+use crate::writer::Writer;
 use std::collections::HashMap;
 use tidemark_base::BlockId;
 
@@ -117,7 +117,7 @@ impl Copier {
     pub(super) fn commit(&mut self, execution: &mut Execution<'_>, finish: bool) -> Result<()> {
         let backend = &*execution.store.backend;
         let (session, begun) = (self.session, execution.begun);
-        self.writer.sync(if finish { Extent::Finish } else { Extent::All }, |written| {
+        self.writer.sync(finish, |written| {
             backend.write(&mut |txn| {
                 written.iter().try_for_each(|pack| {
                     // The rows still point at the old packs; they are moved below. The touch epoch of the

@@ -229,8 +229,8 @@ impl Head {
     pub fn snapshot(&mut self, clock: &dyn Clock) -> Result<(u64, Snapshot)> {
         self.state.require_consistent()?;
         let (now, began) = (clock.now(), clock.monotonic());
-        let before = snapshot::list(&self.store, &self.name)?;
-        let previous = before.iter().rfind(|(_, snapshot)| !snapshot.is_dead_branch).map(|(_, it)| it.root);
+        let before = snapshot::newest(&self.store, &self.name, self.holder.next_snapshot)?;
+        let previous = before.map(|snapshot| snapshot.root);
         let session = self.session()?;
         let root = self.state.flush(&session)?;
         let stored = Snapshot::stored(&session, root, previous, now);

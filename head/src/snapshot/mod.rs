@@ -124,6 +124,26 @@ pub fn get(store: &Store, name: &HeadName, id: u64) -> Result<Snapshot> {
     read(&full, &found)
 }
 
+/// So many snapshots are looked at by their numbers before all are listed.
+const LOOKED_AT: usize = 4;
+
+/// The newest snapshot below a number that is on no dead branch. Nearly always it is the last one: what taking a
+/// snapshot costs is not to grow with how many there are.
+///
+/// # Errors
+/// [`HeadError::BadRef`]; failures of the store.
+pub(crate) fn newest(store: &Store, name: &HeadName, below: u64) -> Result<Option<Snapshot>> {
+    for id in (0..below).rev().take(LOOKED_AT) {
+        match get(store, name, id) {
+            Ok(found) if !found.is_dead_branch => return Ok(Some(found)),
+            Ok(_) | Err(HeadError::NoSnapshot { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let mut all = list(store, name)?.into_iter().rev().map(|(_, found)| found);
+    Ok(all.find(|found| !found.is_dead_branch))
+}
+
 /// Deletes a snapshot.
 ///
 /// # Errors
