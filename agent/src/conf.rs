@@ -26,6 +26,8 @@ const KEY_PAUSE: Duration = Duration::from_secs(60);
 const MOST_DISBELIEVED: u32 = 2;
 /// How long a set may take to say how it is: the others wait for it.
 const REPORT_PATIENCE: Duration = Duration::from_secs(12);
+/// And so soon it is asked again: nothing is read of a set meanwhile.
+const DOUBT_PAUSE: Duration = Duration::from_secs(5);
 
 /// The loop, and what it knows.
 #[derive(Debug)]
@@ -161,7 +163,9 @@ impl Conf {
         if answer.group != self.config.group {
             return Err(Error::Group { expected: self.config.group.clone(), found: answer.group });
         }
-        Ok(self.obey(answer))
+        let pause = self.obey(answer);
+        let in_doubt = self.sets.iter().any(|known| known.disbelieved > 0);
+        Ok(if in_doubt { pause.min(DOUBT_PAUSE) } else { pause })
     }
 
     /// Asks all sets at once how they are. One that does not answer is reported as it was known, if it was.

@@ -12,5 +12,6 @@ mod clock;
 mod load;
 mod locked;
 mod state;
+mod older;
 mod turns;
 mod writer;
