@@ -12,7 +12,9 @@ use crate::source::{Reach, Source};
 use crate::{Error, Result};
 use std::sync::Arc;
 use std::time::Duration;
-use tidemark_base::protocol::{Code, ConfRequest, ConfResponse, Connection, SetOrder, SetReport};
+use tidemark_base::protocol::{
+    Code, ConfRequest, ConfResponse, Connection, ReleaseRequest, Role, SetOrder, SetReport,
+};
 use tidemark_base::{Clock, Entropy, OsEntropy, SystemClock};
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinHandle, JoinSet};
@@ -24,6 +26,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 const KEY_PAUSE: Duration = Duration::from_secs(60);
 /// So often in a row a primary may be one that the driver does not believe: it may be slow to see an election.
 const MOST_DISBELIEVED: u32 = 2;
+/// And so soon it is asked again: nothing is read of a set meanwhile.
+const DOUBT_PAUSE: Duration = Duration::from_secs(5);
+/// How long it may take to give the sets back at the end.
+const RELEASE_PATIENCE: Duration = Duration::from_secs(5);
 /// How long a set may take to say how it is: the others wait for it.
 const REPORT_PATIENCE: Duration = Duration::from_secs(12);
 
@@ -97,7 +103,7 @@ impl Conf {
         Ok(Self { config, mothership, incarnation: hex::encode(incarnation), sets, stop, conf_now })
     }
 
-    /// Calls until told to stop; then waits for the tasks to send what they hold.
+    /// Calls until told to stop; then waits for the tasks to send what they hold, and lets another agent take over.
     ///
     /// # Errors
     /// [`Error::Group`]: nothing may be sent to another group.
@@ -132,6 +138,11 @@ impl Conf {
             }
         }
         self.end().await;
+        if tokio::time::timeout(RELEASE_PATIENCE, self.release()).await.is_err() {
+            tracing::warn!(
+                "the server did not take the replica sets back in time: another agent waits for a while"
+            );
+        }
         Ok(())
     }
 
@@ -141,6 +152,23 @@ impl Conf {
             if let Some(work) = &mut known.work {
                 // A panic of a task has been printed.
                 let _ = (&mut work.task).await;
+            }
+        }
+    }
+
+    /// Gives the sets back that this agent reads, so that another need not wait until it was silent for long. A conf
+    /// call that is still on its way may take one again: then the other waits as it would for an agent that died.
+    async fn release(&self) {
+        for known in &self.sets {
+            let is_active = |work: &&Work| work.orders.borrow().role == Role::Active;
+            let Some((set, _)) = known.id().zip(known.work.as_ref().filter(is_active)) else { continue };
+            let message =
+                ReleaseRequest { agent: self.config.agent.clone(), incarnation: self.incarnation.clone() };
+            match self.mothership.release(set, &message).await {
+                Ok(()) => tracing::info!(set, "given back: another agent may take over"),
+                Err(error) => {
+                    tracing::warn!(set, "not given back, so another agent waits for a while: {error}");
+                }
             }
         }
     }
@@ -161,7 +189,9 @@ impl Conf {
         if answer.group != self.config.group {
             return Err(Error::Group { expected: self.config.group.clone(), found: answer.group });
         }
-        Ok(self.obey(answer))
+        let pause = self.obey(answer);
+        let in_doubt = self.sets.iter().any(|known| known.disbelieved > 0);
+        Ok(if in_doubt { pause.min(DOUBT_PAUSE) } else { pause })
     }
 
     /// Asks all sets at once how they are. One that does not answer is reported as it was known, if it was.

@@ -138,7 +138,8 @@ impl Error {
                 | Code::OtherBatch
                 | Code::OtherSync
                 | Code::NotDone
-                | Code::Stopped => ErrorKind::Conflict,
+                | Code::Stopped
+                | Code::NotActive => ErrorKind::Conflict,
                 Code::TooSlow | Code::Busy | Code::NoSpace | Code::Internal => ErrorKind::Retry,
             },
             Self::Unreachable { .. }

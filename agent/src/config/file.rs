@@ -6,36 +6,62 @@
 
 use crate::{Error, Result};
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 /// Longest file, in bytes.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
+/// What names the configuration itself.
+pub(super) const CONFIG: &str = "--config";
+
 /// Keys and values.
 pub(super) type Values = BTreeMap<String, String>;
 
 /// Reads a file's keys and values.
 pub(super) fn read(path: &Path) -> Result<Values> {
-    let text = text(path)?;
+    let text = text(path, CONFIG)?;
     let values = if path.extension().is_some_and(|it| it == "toml") { toml(&text) } else { lines(&text) };
     values.map_err(|why| Error::Config(format!("{}: {why}", path.display())))
 }
 
-/// A text file of moderate length.
-pub(super) fn text(path: &Path) -> Result<String> {
-    let failed = |source| Error::Io { what: format!("read {}", path.display()), source };
+/// A text file of moderate length, named by a key.
+pub(super) fn text(path: &Path, key: &str) -> Result<String> {
+    let failed = |error| unreadable(key, path, &error);
     if fs::metadata(path).map_err(failed)?.len() > MAX_FILE_BYTES {
         return Err(Error::Config(format!("{} is longer than a MiB", path.display())));
     }
     fs::read_to_string(path).map_err(failed)
 }
 
+/// A file that somebody else will read, and who would not say which one cannot be.
+pub(super) fn must_be_readable(path: &Path, key: &str) -> Result<()> {
+    let failed = |error| unreadable(key, path, &error);
+    if !fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(Error::Config(format!("{key} names {}, which is no file", path.display())));
+    }
+    File::open(path).map(drop).map_err(failed)
+}
+
+/// That a file cannot be read, by the key that names it, and what helps.
+fn unreadable(key: &str, path: &Path, error: &io::Error) -> Error {
+    let path = path.display();
+    let fix = match error.kind() {
+        ErrorKind::NotFound => "write the full path of a file that is there".to_owned(),
+        ErrorKind::PermissionDenied => format!(
+            "let the user that runs the agent read it: chgrp <its group> {path}; chmod 640 {path}; and let it \
+             into the folders above"
+        ),
+        _ => "it must be a file of text".to_owned(),
+    };
+    Error::Config(format!("{key} names {path}, which cannot be read: {error}; {fix}"))
+}
+
 /// A file with a secret in it must not be for everybody.
-pub(super) fn must_be_private(path: &Path) -> Result<()> {
-    let failed = |source| Error::Io { what: format!("read {}", path.display()), source };
-    let mode = fs::metadata(path).map_err(failed)?.permissions().mode();
+pub(super) fn must_be_private(path: &Path, key: &str) -> Result<()> {
+    let mode = fs::metadata(path).map_err(|error| unreadable(key, path, &error))?.permissions().mode();
     // Its group may read it, so that it can belong to root and the agent need not.
     if mode & 0o027 == 0 {
         return Ok(());
@@ -121,6 +147,19 @@ mod tests {
         assert_eq!(from_lines, from_toml);
         assert_eq!(from_lines.unwrap()["rs0.username"], "u");
         assert_eq!(toml("replicaSets = ['a/b', 'c/d']").unwrap()["replicaSets"], "a/b;c/d");
+    }
+
+    #[test]
+    fn who_may_not_read_a_file_is_told_which_and_what_helps() {
+        let denied = io::Error::from_raw_os_error(13);
+        let said = unreadable("rs0.passwordFile", Path::new("/etc/agent/password"), &denied).to_string();
+        for part in [
+            "rs0.passwordFile names /etc/agent/password",
+            "Permission denied",
+            "chmod 640 /etc/agent/password",
+        ] {
+            assert!(said.contains(part), "{said}");
+        }
     }
 
     #[test]

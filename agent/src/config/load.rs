@@ -85,7 +85,7 @@ fn from_file(path: &Path) -> Result<Values> {
     let values = file::read(path)?;
     let is_secret = |key: &String| SECRETS.contains(&key.rsplit('.').next().unwrap_or(key));
     if values.keys().any(is_secret) {
-        file::must_be_private(path)?;
+        file::must_be_private(path, file::CONFIG)?;
     }
     Ok(values)
 }
@@ -107,7 +107,7 @@ fn from_values(values: &Values, config_file: Option<&Path>) -> Result<Config> {
     let motherships = motherships(required(values, "mothership")?)?;
     let ca_file = values.get(CA).map(PathBuf::from);
     if let Some(path) = &ca_file {
-        must_exist(path, CA)?;
+        file::must_be_readable(path, CA)?;
     }
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let agent = match values.get("agent") {
@@ -136,18 +136,12 @@ fn required<'v>(values: &'v Values, key: &str) -> Result<&'v str> {
 fn secret(values: &Values, key: &str, file_key: &str) -> Result<Option<Secret>> {
     match (values.get(key), values.get(file_key)) {
         (_, Some(path)) => {
-            file::must_be_private(Path::new(path))?;
-            Ok(Some(Secret::new(file::text(Path::new(path))?.trim_end_matches(['\r', '\n']).to_owned())))
+            file::must_be_private(Path::new(path), file_key)?;
+            let text = file::text(Path::new(path), file_key)?;
+            Ok(Some(Secret::new(text.trim_end_matches(['\r', '\n']).to_owned())))
         }
         (Some(value), None) => Ok(Some(Secret::new(value.clone()))),
         (None, None) => Ok(None),
-    }
-}
-
-fn must_exist(path: &Path, key: &str) -> Result<()> {
-    match fs::metadata(path) {
-        Ok(found) if found.is_file() => Ok(()),
-        _ => Err(Error::Config(format!("{key} names {}, which is no file that can be read", path.display()))),
     }
 }
 
@@ -220,7 +214,7 @@ fn set(values: &Values, name: &str, seeds: Vec<Address>) -> Result<SetConfig> {
     };
     let tls_ca_file = values.get(&own("tlsCAFile")).map(PathBuf::from);
     if let Some(path) = &tls_ca_file {
-        must_exist(path, &own("tlsCAFile"))?;
+        file::must_be_readable(path, &own("tlsCAFile"))?;
     }
     let password = secret(values, &own("password"), &own("passwordFile"))?;
     let login = match (values.get(&own("username")), password) {
@@ -304,6 +298,24 @@ mod tests {
         {
             let outcome = Config::load(&written(folder.path(), &sound(), mode), |_| None);
             assert_eq!(outcome.is_ok(), is_fine, "{mode:o}: {outcome:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_named_by_its_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = folder.path().join("missing");
+        for (from, key) in [
+            ("mmsApiKey=hunter2", "mmsApiKeyFile"),
+            ("rs0.password=hunter2", "rs0.passwordFile"),
+            ("rs0.password=hunter2", "rs0.password=hunter2\nrs0.tlsCAFile"),
+            ("mmsApiKey=hunter2", "mmsApiKey=hunter2\nsslTrustedMMSBackupServerCertificate"),
+        ] {
+            let text = sound().replacen(from, &format!("{key}={}", missing.display()), 1);
+            let error =
+                Config::load(&written(folder.path(), &text, 0o600), |_| None).unwrap_err().to_string();
+            let named = format!("{} names {}", key.lines().last().unwrap(), missing.display());
+            assert!(error.contains(&named) && error.contains("full path"), "{error}");
         }
     }
 

@@ -1,11 +1,10 @@
-//! The member that is copied.
+//! The member that is copied: what may be made of what it shows. Which one it is, is chosen in `choice.rs`.
 
-use crate::source::{self, Hello, Source};
+use crate::source::{self, Source};
 use crate::{Error, Result};
 use mongodb::Client;
 use std::time::Duration;
 use tidemark_base::OpTime;
-use tidemark_base::protocol::{Address, Sync, SyncSource};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(200);
@@ -16,44 +15,6 @@ pub(super) struct Member {
     pub(super) client: Client,
     /// What it is called.
     pub(super) node: String,
-}
-
-/// Chooses the member that is wanted, and if any secondary will do, the one that an earlier life has copied.
-pub(super) async fn choose(source: &Source, wanted: &SyncSource, sync: &Sync) -> Result<Member> {
-    let address = match wanted {
-        SyncSource::Member(address) => address.clone(),
-        SyncSource::Primary => primary(source).await?,
-        SyncSource::Secondary => match secondary(source, sync).await? {
-            Some(address) => address,
-            None => primary(source).await?,
-        },
-    };
-    let client = source.member(&address).await?;
-    Ok(Member { client, node: source::node(&address) })
-}
-
-async fn primary(source: &Source) -> Result<Address> {
-    let hello = source.primary_hello().await?;
-    hello.primary.ok_or_else(|| Error::unexpected("the primary's address", "it names none"))
-}
-
-async fn secondary(source: &Source, sync: &Sync) -> Result<Option<Address>> {
-    let (_, addresses) = source.config().await?;
-    let is_secondary = |hello: &Hello| hello.state == "SECONDARY";
-    let secondaries: Vec<Address> = source
-        .members(&addresses)
-        .await
-        .into_iter()
-        .filter(|member| member.hello.as_ref().is_ok_and(is_secondary))
-        .map(|member| member.address)
-        .collect();
-    let was_copied = |address: &&Address| {
-        let name = source::node(address);
-        let mut points = sync.collections.iter().filter_map(|it| it.resume.as_ref());
-        points.any(|point| point.node.split(' ').next() == Some(&name))
-    };
-    let again = secondaries.iter().find(was_copied).cloned();
-    Ok(again.or_else(|| secondaries.into_iter().next()))
 }
 
 impl Member {

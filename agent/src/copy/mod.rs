@@ -9,6 +9,7 @@
 //! Deliberately not here: order by `_id` (a scan that cannot be gone on with is begun anew), and what documents mean.
 
 mod begin;
+mod choice;
 mod member;
 mod scan;
 mod throttle;
@@ -19,6 +20,7 @@ use crate::backoff::Backoff;
 use crate::mothership::{Copied, Mothership};
 use crate::source::{self, Found, Source};
 use crate::{Error, Result};
+use choice::Choice;
 use member::Member;
 use scan::Scan;
 use std::collections::{BTreeMap, VecDeque};
@@ -51,9 +53,9 @@ impl Copy<'_> {
     /// # Errors
     /// What the server refuses: the state must be read again. Failures of the source are tried again here.
     pub(crate) async fn run(&self) -> Result<bool> {
-        let mut backoff = Backoff::default();
+        let (mut backoff, mut choice) = (Backoff::default(), Choice::default());
         loop {
-            let error = match self.attempt().await {
+            let error = match self.attempt(&mut choice).await {
                 Ok(is_whole) => return Ok(is_whole),
                 Err(error) if error.refusal().is_some() => return Err(error),
                 Err(error) => error,
@@ -63,7 +65,7 @@ impl Copy<'_> {
         }
     }
 
-    async fn attempt(&self) -> Result<bool> {
+    async fn attempt(&self, choice: &mut Choice) -> Result<bool> {
         let state = self.mothership.state(self.set).await?;
         let Some(sync) = state.sync.filter(|sync| sync.number == self.sync && sync.is_wanted) else {
             return Ok(false);
@@ -72,15 +74,22 @@ impl Copy<'_> {
             return Ok(true);
         }
         let order = self.orders.borrow().clone();
-        let member = member::choose(self.source, &order.sync_source, &sync).await?;
-        member.await_majority(sync.at).await?;
+        let member = choice.choose(self.source, &order.sync_source, &sync).await?;
+        member.await_majority(sync.at).await.inspect_err(|_| choice.has_failed(&member))?;
         tracing::info!(set = self.set, copy = self.sync, "copying from {}", member.node);
+        // An election fails this too: it says nothing of the member.
         let tasks = self.tasks(&member, &order, &sync).await?;
-        let tasks = Mutex::new(tasks);
-        let throttle = Throttle::new(self.orders.clone());
-        tokio::try_join!(self.work(&member, &tasks, &throttle), self.work(&member, &tasks, &throttle))?;
+        self.scans(&member, tasks).await.inspect_err(|_| choice.has_failed(&member))?;
         self.finish().await?;
         Ok(true)
+    }
+
+    /// Scans what is to be scanned, two collections at once. Fails when one of them gets no further.
+    async fn scans(&self, member: &Member, tasks: VecDeque<Task>) -> Result<()> {
+        let tasks = Mutex::new(tasks);
+        let throttle = Throttle::new(self.orders.clone());
+        tokio::try_join!(self.work(member, &tasks, &throttle), self.work(member, &tasks, &throttle))?;
+        Ok(())
     }
 
     /// What is still to be scanned. Describes what is new, and ends what is gone.
@@ -110,7 +119,7 @@ impl Copy<'_> {
         Ok(tasks)
     }
 
-    /// Scans one collection after the other. Two do so at once.
+    /// Scans one collection after the other.
     async fn work(&self, member: &Member, tasks: &Mutex<VecDeque<Task>>, throttle: &Throttle) -> Result<()> {
         loop {
             let next = tasks.lock().expect("nobody panics while holding it").pop_front();

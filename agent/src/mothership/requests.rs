@@ -9,7 +9,7 @@ use reqwest::Method;
 use reqwest::header::HeaderValue;
 use tidemark_base::protocol::{
     BeginSync, ConfRequest, ConfResponse, End, EndScan, EndSync, ForkRequest, LostRequest,
-    MAX_RESUME_HEADER_BYTES, Rescan, ResumePoint, SetState, Sync, SyncCollection, Tip,
+    MAX_RESUME_HEADER_BYTES, ReleaseRequest, Rescan, ResumePoint, SetState, Sync, SyncCollection, Tip,
 };
 use tidemark_base::{CollectionUuid, Timestamp};
 
@@ -96,6 +96,11 @@ impl Mothership {
     /// The source's oplog cannot be gone on with.
     pub(crate) async fn lost(&self, set: &str, message: &LostRequest) -> Result<SetState> {
         self.ask_until_answered(&Request::post(format!("/sets/{set}/lost"), message)).await
+    }
+
+    /// Gives a set back, once: whoever ends does not wait for a server that is not there.
+    pub(crate) async fn release(&self, set: &str, message: &ReleaseRequest) -> Result<()> {
+        self.once(&Request::post(format!("/sets/{set}/release"), message)).await
     }
 }
 

@@ -29,6 +29,8 @@ pub(crate) struct Hello {
     pub(crate) state: &'static str,
     /// The primary it knows.
     pub(crate) primary: Option<Address>,
+    /// Whether it is kept behind the others on purpose.
+    pub(crate) is_delayed: bool,
     /// The last entry it has.
     pub(crate) last: Option<OpTime>,
     /// The last entry that it knows a majority to have.
@@ -41,6 +43,8 @@ impl Hello {
     fn of(reply: &Document) -> Self {
         let is = |field| reply.get_bool(field).unwrap_or(false);
         let write = reply.get_document("lastWrite").ok();
+        // `slaveDelay` before 5.0; neither is there unless it is delayed.
+        let delay = reply.get("secondaryDelaySecs").or_else(|| reply.get("slaveDelay"));
         let optime = |field| write.and_then(|it| optime_of(it.get_document(field).ok()?));
         Self {
             set_name: reply.get_str("setName").ok().map(str::to_owned),
@@ -52,6 +56,7 @@ impl Hello {
                 () => "OTHER",
             },
             primary: reply.get_str("primary").ok().and_then(crate::config::address),
+            is_delayed: delay.is_some_and(|secs| !matches!(secs, Bson::Int32(0) | Bson::Int64(0))),
             last: optime("opTime"),
             majority: optime("majorityOpTime"),
             clock_ms: reply

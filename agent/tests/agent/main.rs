@@ -10,5 +10,6 @@ mod binary;
 mod checks;
 mod copies;
 mod elections;
+mod members;
 mod server;
 mod tails;

@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use tidemark_base::protocol::{
     BeginSync, Code, ConfRequest, ConfResponse, Connection, End, EndScan, EndSync, ForkRequest, LostRequest,
-    RESUME_HEADER, Refusal, Rescan, ResumePoint, Role, SetOrder, SetState, Sync, SyncCollection, SyncSource,
-    Task, Tip,
+    RESUME_HEADER, Refusal, ReleaseRequest, Rescan, ResumePoint, Role, SetOrder, SetState, Sync,
+    SyncCollection, SyncSource, Task, Tip,
 };
 use tidemark_base::{Clock, CollectionUuid, SystemClock, Timestamp};
 use tidemark_oplog::initial_sync::BatchReader;
@@ -238,6 +238,7 @@ impl Kept {
             ("GET", ["sets", _, "ends"]) => self.ends_before(query.unwrap()),
             ("POST", ["sets", _, "fork"]) => self.fork(read(body)),
             ("POST", ["sets", _, "lost"]) => self.lost(read(body)),
+            ("POST", ["sets", _, "release"]) => self.release(&read(body)),
             other => panic!("the agent asks {other:?}"),
         }
     }
@@ -419,6 +420,17 @@ impl Kept {
         let chain = self.tip.as_ref().unwrap().chain + 1;
         let digest = Digest::NONE.to_string();
         ok(self.tip.insert(Tip { chain, at: common.at, digest, entry: Some(common.entry) }))
+    }
+
+    /// The next one to call is active.
+    fn release(&mut self, request: &ReleaseRequest) -> Answer {
+        let last = self.confs.iter().rev().find(|it| it.agent == request.agent);
+        let is_its_run = last.is_some_and(|it| it.incarnation == request.incarnation);
+        if !is_its_run || self.active.as_ref() != Some(&request.agent) {
+            return refused(409, Code::NotActive);
+        }
+        self.active = None;
+        ok(&())
     }
 
     fn lost(&mut self, request: LostRequest) -> Answer {

@@ -160,6 +160,25 @@ fn one_stands_by_until_it_is_told() {
     assert_unbroken(&server, &set);
 }
 
+#[test]
+fn one_that_ends_in_good_order_makes_room_for_another() {
+    let (set, server, first) = tailed();
+    let client = set.client().unwrap();
+    let second = Agent::start(config(&server, "b", vec![set_config(&set, set.access())]));
+    wait("the second to stand by", || match server.kept().confs.iter().any(|it| it.agent == "b") {
+        true => Ok(()),
+        false => Err(String::new()),
+    });
+    write(&client, 0..50);
+    catch_up(&server, &set);
+    first.stop().unwrap();
+    write(&client, 50..100);
+    catch_up(&server, &set);
+    second.stop().unwrap();
+    assert_eq!(server.kept().active, None, "the second has made room as well");
+    assert_unbroken(&server, &set);
+}
+
 /// What the server believes to be the tip is not in the source's oplog: as after members were restored from files.
 fn with_another_tip(server: &Server, change: impl FnOnce(&mut Tip, &mut Vec<End>)) {
     let mut kept = server.kept();

@@ -58,6 +58,16 @@ pub struct Member {
     pub version: String,
 }
 
+/// An agent ends, and reads a replica set no longer: `POST /agent/v1/sets/{id}/release`. Answered with `null`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ReleaseRequest {
+    /// What it calls itself, as in its conf calls.
+    pub agent: String,
+    /// Which start of it.
+    pub incarnation: String,
+}
+
 /// What an agent is to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

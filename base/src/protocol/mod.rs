@@ -10,7 +10,8 @@ mod refusal;
 mod sync;
 
 pub use conf::{
-    Address, ConfRequest, ConfResponse, Connection, Member, Role, SetOrder, SetReport, SyncSource, Task,
+    Address, ConfRequest, ConfResponse, Connection, Member, ReleaseRequest, Role, SetOrder, SetReport,
+    SyncSource, Task,
 };
 pub use log::{End, ForkRequest, LostReason, LostRequest, Tip};
 pub use refusal::{Code, Refusal};

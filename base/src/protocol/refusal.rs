@@ -48,6 +48,8 @@ pub enum Code {
     NotDone,
     /// The backup is not started, or was stopped (409).
     Stopped,
+    /// Another agent, or a later start of this one, reads the replica set (409).
+    NotActive,
     /// A body is too large (413).
     TooLarge,
     /// It took too long (408).

@@ -49,9 +49,7 @@ fn answer(parts: &Parts, group: GroupId, request: &ConfRequest) -> Result<ConfRe
         let message = format!("a call names up to {MAX_SETS_OF_A_CALL} replica sets, each once");
         return Err(Refused::invalid(message));
     }
-    let mut incarnation = [0; 8];
-    hex::decode_to_slice(&request.incarnation, &mut incarnation)
-        .map_err(|_| Refused::invalid("incarnation is not 16 hexadecimal digits"))?;
+    let incarnation = incarnation(&request.incarnation)?;
     let name = note_agent(parts, group, request)?;
     let agent = Holder { name, incarnation };
     let sets = if request.is_check { &[] } else { request.sets.as_slice() };
@@ -64,6 +62,14 @@ fn answer(parts: &Parts, group: GroupId, request: &ConfRequest) -> Result<ConfRe
         next_ms: if is_calm { NEXT_MS } else { SOON_MS },
         sets: orders,
     })
+}
+
+/// Which start of an agent calls.
+pub(super) fn incarnation(digits: &str) -> Result<[u8; 8]> {
+    let mut incarnation = [0; 8];
+    hex::decode_to_slice(digits, &mut incarnation)
+        .map_err(|_| Refused::invalid("incarnation is not 16 hexadecimal digits"))?;
+    Ok(incarnation)
 }
 
 /// What is to be done about a set.

@@ -14,6 +14,7 @@ mod conf;
 mod limits;
 mod place;
 mod refused;
+mod release;
 mod seen;
 mod slices;
 mod state;
@@ -103,7 +104,8 @@ pub fn router(ingest: Ingest) -> Router {
         .route("/slices", post(slices::append))
         .route("/ends", get(slices::ends))
         .route("/fork", post(turns::fork))
-        .route("/lost", post(turns::lost));
+        .route("/lost", post(turns::lost))
+        .route("/release", post(release::release));
     let (metrics, site) = (ingest.inner.metrics.clone(), ingest.inner.site.clone());
     Router::new()
         .route(&format!("{PREFIX}/conf"), post(conf::conf))

@@ -91,9 +91,13 @@ const fn status(code: Code) -> StatusCode {
         Code::UnknownKey => StatusCode::UNAUTHORIZED,
         Code::Invalid => StatusCode::BAD_REQUEST,
         Code::NotFound => StatusCode::NOT_FOUND,
-        Code::NotNext | Code::Fork | Code::OtherBatch | Code::OtherSync | Code::NotDone | Code::Stopped => {
-            StatusCode::CONFLICT
-        }
+        Code::NotNext
+        | Code::Fork
+        | Code::OtherBatch
+        | Code::OtherSync
+        | Code::NotDone
+        | Code::Stopped
+        | Code::NotActive => StatusCode::CONFLICT,
         Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::TooSlow => StatusCode::REQUEST_TIMEOUT,
         Code::Busy => StatusCode::SERVICE_UNAVAILABLE,

@@ -1,10 +1,12 @@
 //! The conf call: what is noted of what an agent says, who is active, who is told how to connect.
 
-use crate::world::{NOW, SET, World, call, report};
+use crate::world::{NOW, SET, World, call, of_set, report};
 use axum::http::Method;
 use std::time::Duration;
 use tidemark_base::UnixMillis;
-use tidemark_base::protocol::{Address, Code, ConfRequest, Connection, Member, Role, SetReport, Task};
+use tidemark_base::protocol::{
+    Address, Code, ConfRequest, Connection, Member, ReleaseRequest, Role, SetReport, Task,
+};
 use tidemark_metadata::{
     Agent, BackupConfig, By, Host, Namespace, ReplicaSet, Secret, Seed, Subject, SyncSource,
 };
@@ -64,6 +66,34 @@ async fn of_two_agents_one_is_active_until_it_is_silent() {
     // A new life of the same agent need not wait for the old one.
     let reborn = ConfRequest { incarnation: "ff11223344556677".to_owned(), ..call("b", vec![report(SET)]) };
     assert_eq!(world.conf(&reborn).await.sets[0].role, Role::Active);
+}
+
+#[tokio::test]
+async fn an_agent_that_ends_gives_back_what_is_its_own_and_another_is_active_at_once() {
+    let world = World::new();
+    let role = async |name: &str| world.conf(&call(name, vec![report(SET)])).await.sets[0].role;
+    let release = async |agent: &str, incarnation: &str| {
+        let request = ReleaseRequest { agent: agent.to_owned(), incarnation: incarnation.to_owned() };
+        world.post(&of_set("/release"), &request).await
+    };
+    let own = call("a", Vec::new()).incarnation;
+    assert_eq!(release("a", &own).await.refusal().1.code, Code::NotFound, "nothing is known yet");
+    assert_eq!((role("a").await, role("b").await), (Role::Active, Role::Standby));
+    for (agent, run) in [("b", own.as_str()), ("a", "ff11223344556677")] {
+        let (status, refusal) = release(agent, run).await.refusal();
+        assert_eq!((status, refusal.code), (409, Code::NotActive), "{agent} {run}");
+    }
+    assert_eq!(role("b").await, Role::Standby, "nothing was given back");
+    for _ in 0..2 {
+        release("a", &own).await.ok::<()>();
+    }
+    assert_eq!(role("b").await, Role::Active, "without waiting");
+    assert_eq!(release("a", &own).await.refusal().1.code, Code::NotActive, "another has it by now");
+    assert_eq!((role("a").await, role("b").await), (Role::Standby, Role::Active));
+    for bad in ["", "zz", "0011"] {
+        assert_eq!(release("a", bad).await.refusal().1.code, Code::Invalid);
+    }
+    assert_eq!(release("a b", &own).await.refusal().1.code, Code::Invalid);
 }
 
 #[tokio::test]

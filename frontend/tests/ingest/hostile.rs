@@ -6,7 +6,8 @@ use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
 use std::time::Duration;
 use tidemark_base::protocol::{
-    BeginSync, Code, End, EndScan, EndSync, ForkRequest, LostReason, LostRequest, Rescan, SyncCollection, Tip,
+    BeginSync, Code, End, EndScan, EndSync, ForkRequest, LostReason, LostRequest, ReleaseRequest, Rescan,
+    SyncCollection, Tip,
 };
 use tidemark_frontend::ingest::Limits;
 use tidemark_metadata::{By, ReplicaSet};
@@ -22,6 +23,7 @@ fn json(body: &impl serde::Serialize) -> Vec<u8> {
 fn all() -> Vec<(Method, String, Vec<u8>, usize)> {
     let of_collection = |rest: &str| of_set(&format!("/syncs/1/collections/{A}{rest}"));
     let end = End { at: at(8), entry: "00".repeat(32) };
+    let release = ReleaseRequest { agent: "a".to_owned(), incarnation: "0011223344556677".to_owned() };
     let lost = LostRequest { chain: 1, tip: at(8), reason: LostReason::FellOff, detail: String::new() };
     let (small, large) = (1 << 20, 32 << 20);
     vec![
@@ -35,6 +37,7 @@ fn all() -> Vec<(Method, String, Vec<u8>, usize)> {
         (Method::POST, of_set("/syncs/1/end"), json(&EndSync { until: at(8).ts }), small),
         (Method::POST, of_set("/fork"), json(&ForkRequest { chain: 1, tip: at(8), common: end }), small),
         (Method::POST, of_set("/lost"), json(&lost), small),
+        (Method::POST, of_set("/release"), json(&release), small),
     ]
 }
 

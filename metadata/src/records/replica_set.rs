@@ -221,6 +221,21 @@ impl Metadata {
     ) -> Result<Standing> {
         self.change::<ReplicaSet, _>(&ReplicaSet::id_of(group, set), |set| Ok(set.stand(agent, now)))
     }
+
+    /// Ends the lease of the active agent of a replica set, which ends: whoever calls next is active at once. False, and
+    /// nothing is changed, if another is active, or another run of it.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn release_agent(
+        &self,
+        group: GroupId,
+        set: ReplicaSetId,
+        agent: &Holder,
+        now: UnixMillis,
+    ) -> Result<bool> {
+        self.change::<ReplicaSet, _>(&ReplicaSet::id_of(group, set), |set| Ok(set.release(agent, now)))
+    }
 }
 
 impl ReplicaSet {
@@ -244,6 +259,12 @@ impl ReplicaSet {
         }
         self.active = Some(agent.lease(now, ACTIVE_MS));
         Standing::Active
+    }
+
+    /// The lease stays, over, so that it is still known who was the last to read the set.
+    fn release(&mut self, agent: &Holder, now: UnixMillis) -> bool {
+        let own = self.active.as_mut().filter(|it| it.is_of(agent));
+        own.map(|lease| lease.until = lease.until.min(now)).is_some()
     }
 }
 
@@ -286,6 +307,22 @@ mod tests {
         assert_eq!(set.stand(&twin, UnixMillis(over.0 + 10)), Standing::Twin);
         assert_eq!(set.stand(&agent("a", 4), UnixMillis(over.0 + 20)), Standing::Active, "a new life");
         assert_eq!(set.stand(&first, UnixMillis(over.0 + 30)), Standing::Twin);
+    }
+
+    #[test]
+    fn an_agent_that_ends_makes_room_for_another_and_for_no_run_of_its_own_that_went_before() {
+        let mut set = set();
+        let (first, second, other) = (agent("a", 1), agent("a", 2), agent("b", 3));
+        assert!(!set.release(&first, UnixMillis(0)), "nothing is its own yet");
+        set.stand(&first, UnixMillis(0));
+        set.stand(&second, UnixMillis(10));
+        assert!(!set.release(&first, UnixMillis(20)) && !set.release(&other, UnixMillis(20)));
+        assert_eq!(set.stand(&other, UnixMillis(30)), Standing::Standby);
+        assert!(set.release(&second, UnixMillis(40)) && set.release(&second, UnixMillis(50)), "told twice");
+        assert_eq!(set.active.as_ref().unwrap().until, UnixMillis(40));
+        assert_eq!(set.stand(&other, UnixMillis(60)), Standing::Active);
+        assert!(!set.release(&second, UnixMillis(70)), "late");
+        assert_eq!(set.stand(&second, UnixMillis(80)), Standing::Standby);
     }
 
     #[test]

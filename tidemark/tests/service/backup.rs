@@ -83,9 +83,14 @@ impl Backup {
         .unwrap_or_else(|error| panic!("{error}; there are {:#?}", self.events()))
     }
 
+    /// The agents that have called.
+    pub(crate) fn agents(&self) -> Vec<Value> {
+        self.results(&format!("/groups/{}/agents", self.installation.group))
+    }
+
     /// The name of the agent that works.
     pub(crate) fn active_agent(&self) -> Option<String> {
-        let agents = self.results(&format!("/groups/{}/agents", self.installation.group));
+        let agents = self.agents();
         let is_active = |it: &&Value| it.get("stateName").and_then(Value::as_str) == Some("ACTIVE");
         agents.iter().find(is_active).and_then(|it| Some(it.get("id")?.as_str()?.to_owned()))
     }

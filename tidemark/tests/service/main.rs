@@ -9,8 +9,10 @@
 
 mod backup;
 mod clock;
+mod handover;
 mod load;
 mod locked;
+mod older;
 mod state;
 mod turns;
 mod writer;

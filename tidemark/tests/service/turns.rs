@@ -14,8 +14,8 @@ use tidemark_testkit::live::{Options, ReplicaSet, replica_set_of_one, replica_se
 use tidemark_testkit::service::{AgentSetUp, Installation, Process, programs, start_agent, wait_for};
 
 /// A backup, its agent, and where both lie.
-struct Scene {
-    backup: Backup,
+pub(crate) struct Scene {
+    pub(crate) backup: Backup,
     agent: Process,
     set_up: AgentSetUp,
     _folder: TempDir,
@@ -32,7 +32,7 @@ impl Scene {
     }
 
     /// A backup that runs, with a snapshot of what is there.
-    fn start(set: &ReplicaSet) -> Self {
+    pub(crate) fn start(set: &ReplicaSet) -> Self {
         let (folder, installation, set_up, agent) = Self::prepare(set);
         let scene = Self { backup: Backup::start(installation), agent, set_up, _folder: folder };
         scene.take_in(set);
@@ -40,16 +40,16 @@ impl Scene {
     }
 
     /// Waits until a snapshot holds all that was written.
-    fn take_in(&self, set: &ReplicaSet) -> Timestamp {
+    pub(crate) fn take_in(&self, set: &ReplicaSet) -> Timestamp {
         self.backup.snapshot_since(set.wait_majority_committed().unwrap().ts).at
     }
 
     /// Whether a snapshot was said to be of what the source has rolled back.
-    fn is_rolled_back(&self, at: Timestamp) -> bool {
+    pub(crate) fn is_rolled_back(&self, at: Timestamp) -> bool {
         self.backup.snapshots().iter().find(|it| it.at == at).unwrap().is_rolled_back
     }
 
-    fn end(mut self, set: &ReplicaSet) {
+    pub(crate) fn end(mut self, set: &ReplicaSet) {
         self.backup.assert_is_as(set, "in the end");
         self.backup.await_proofs();
         self.agent.check().unwrap();
@@ -58,7 +58,7 @@ impl Scene {
 }
 
 /// Inserts, updates and deletes, durable on a majority when this returns. By a client that knows of no other history.
-fn write(set: &ReplicaSet, ids: Range<i32>) {
+pub(crate) fn write(set: &ReplicaSet, ids: Range<i32>) {
     let written = set.client().unwrap().database("app").collection::<Document>("written");
     for id in ids {
         written.insert_one(doc! {"_id": id, "text": "some text ".repeat(20)}).run().unwrap();
@@ -85,11 +85,11 @@ fn fill(set: &ReplicaSet, name: &str, ids: Range<i32>, bytes: usize, seed: u64) 
     }
 }
 
-fn files(set: &ReplicaSet, member: usize) -> PathBuf {
+pub(crate) fn files(set: &ReplicaSet, member: usize) -> PathBuf {
     set.member(member).folder().join("db")
 }
 
-fn copy_folder(from: &Path, to: &Path) {
+pub(crate) fn copy_folder(from: &Path, to: &Path) {
     let copied = Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap();
     assert!(copied.success());
 }
