@@ -230,7 +230,7 @@ impl Head {
         self.state.require_consistent()?;
         let (now, began) = (clock.now(), clock.monotonic());
         let before = snapshot::list(&self.store, &self.name)?;
-        let previous = before.iter().rfind(|(_, snapshot)| !snapshot.is_dead_branch).map(|(_, it)| it.root);
+        let previous = before.iter().rfind(|(_, snapshot)| snapshot.is_live()).map(|(_, it)| it.root);
         let session = self.session()?;
         let root = self.state.flush(&session)?;
         let stored = Snapshot::stored(&session, root, previous, now);

@@ -1,7 +1,8 @@
 //! Snapshots: roots that are kept, each by a ref of its own.
 //!
 //! Taken by a head ([`crate::head::Head::snapshot`]), listed and deleted by anyone. A snapshot is *stored* when its
-//! ref is set, and *proven* when all of it has been read and folded once ([`prove`]). Deleting one deletes
+//! ref is set, *proven* when all of it has been read and folded once ([`prove`]), and *damaged* when that failed: then
+//! nothing goes on from it, until a later proof finds it sound. Deleting one deletes
 //! the ref; its blocks are garbage then, unless others share them. Retention is not decided here.
 
 mod covered;
@@ -48,6 +49,7 @@ impl Snapshot {
             taken: now,
             took_ms: 0,
             is_dead_branch: false,
+            is_damaged: false,
             collections: entries.len() as u64,
             run_bytes: bytes_of(runs),
             new_run_bytes,
