@@ -229,6 +229,27 @@ async fn a_snapshot_is_deleted_and_that_is_undone() {
 }
 
 #[tokio::test]
+async fn a_connection_that_was_set_is_forgotten() {
+    let rig = Rig::new();
+    let at = format!("/groups/{}/backupConfigs/{SET}", rig.group);
+    let set = r#"{"username":"backup","password":"hunter2hunter2"}"#;
+    assert_eq!(rig.get("admin", &format!("PATCH {at}"), set).await["connectionProvided"], true);
+    for bad in [r#"{"connectionProvided":true}"#, r#"{"connectionProvided":false,"username":"x"}"#] {
+        assert_eq!(
+            rig.ask("admin", &format!("PATCH {at}"), bad).await.status,
+            StatusCode::BAD_REQUEST,
+            "{bad}"
+        );
+    }
+    let cleared = rig.get("admin", &format!("PATCH {at}"), r#"{"connectionProvided":false}"#).await;
+    assert_eq!(cleared["connectionProvided"], false);
+    let id = BackupConfig::id_of(rig.group, SET.parse().unwrap());
+    assert!(rig.metadata().get::<BackupConfig>(&id).unwrap().record.connection.is_none());
+    let events = rig.get("reader", &format!("GET /groups/{}/events", rig.group), "").await;
+    assert!(events["results"][0].to_string().contains("what was set was deleted"), "{events}");
+}
+
+#[tokio::test]
 async fn a_restore_of_a_state_that_differs_from_the_source_says_so() {
     let rig = Rig::new();
     let at = format!("/groups/{}/clusters/{SET}/restoreJobs", rig.group);

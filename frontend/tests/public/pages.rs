@@ -326,6 +326,25 @@ async fn what_needs_a_look_is_said_until_it_is_over() {
 }
 
 #[tokio::test]
+async fn what_was_set_of_how_to_connect_is_forgotten_by_a_box() {
+    let rig = Rig::new();
+    let user = rig.person("boss@example.com", None);
+    let (cookie, csrf) = rig.session(&user);
+    let set = format!("/groups/{}/sets/{SET}", rig.group);
+    let send = async |fields: &[(&str, &str)]| {
+        let fields = [&[("csrf", csrf.as_str())], fields].concat();
+        rig.send(form(&format!("{set}/source"), &cookie, &fields)).await
+    };
+    assert!(!page(&rig, "not-connected", &set, &cookie).await.contains("name=\"forget\""));
+    send(&[("user", "backup"), ("password", "hunter2")]).await;
+    assert!(page(&rig, "forget", &set, &cookie).await.contains("name=\"forget\""));
+    let both = send(&[("forget", "yes"), ("user", "other")]).await;
+    assert_eq!(both.status, StatusCode::BAD_REQUEST, "{}", both.text());
+    assert_eq!(send(&[("forget", "yes")]).await.status, StatusCode::SEE_OTHER);
+    assert!(page(&rig, "forgotten", &set, &cookie).await.contains("as its own file says"));
+}
+
+#[tokio::test]
 async fn a_restore_says_which_seconds_there_are_and_takes_a_second_before_a_snapshot() {
     let rig = Rig::new();
     let user = rig.person("boss@example.com", None);
