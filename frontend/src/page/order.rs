@@ -89,7 +89,7 @@ pub(super) async fn delete_snapshot(
 ) -> Shown {
     let (group, set) = (group_of(&group)?, set_of(&set)?);
     confirmed(&order.fields)?;
-    let done = move |site: &_| snapshots::delete(site, &order.person.actor, (group, set), &name);
+    let done = move |site: &_| snapshots::delete(site, &order.person.actor, (group, set), &name).map(drop);
     desk.site.run(done).await?;
     Ok(back_to_set(group, set))
 }
