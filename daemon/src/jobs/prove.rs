@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::place::Place;
 use crate::work::Work;
+use tidemark_base::ErrorKind;
 use tidemark_blockstore::Store;
 use tidemark_head::{HeadError, snapshot};
 use tidemark_metadata::{Outcome, Text};
@@ -23,7 +24,7 @@ pub(super) fn run(work: &Work) -> Result<Outcome> {
     });
     match proof {
         // The proof has noted that it is damaged. It is read again by whoever takes the head up next.
-        Err(error) if is_damaged(&shared.store, &place, id)? => {
+        Err(error) if is_damage(error.kind()) && is_damaged(&shared.store, &place, id)? => {
             let text = format!("snapshot {id} is damaged: {error}");
             Ok(Outcome::Failed(Text::fit(&text)))
         }
@@ -37,6 +38,10 @@ pub(super) fn run(work: &Work) -> Result<Outcome> {
             Ok(Outcome::Done)
         }
     }
+}
+
+const fn is_damage(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Corrupt | ErrorKind::NotFound)
 }
 
 /// Whether it is there, and the proof found it to be damaged.

@@ -4,6 +4,7 @@ use crate::failing::Unreadable;
 use crate::rig::{GROUP, HOUR, Rig, SET};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use tidemark_base::Clock;
 use tidemark_blockstore::Store;
 use tidemark_head::snapshot;
 use tidemark_metadata::rules::retention::Retention;
@@ -43,9 +44,7 @@ fn a_snapshot_whose_proof_fails_is_damaged_until_a_later_one_succeeds() {
     let (store, is_unreadable) = unreadable(&rig);
     is_unreadable.store(true, Ordering::SeqCst);
     let subject = Subject::new(format!("{SET}:{:016x}", 2)).unwrap();
-    rig.metadata
-        .queue_job(Some(GROUP), JobKind::Prove, &subject, tidemark_base::Clock::now(&*rig.clock))
-        .unwrap();
+    rig.metadata.queue_job(Some(GROUP), JobKind::Prove, &subject, rig.clock.now()).unwrap();
     let daemon = rig.daemon_on("d1", rig.metadata.clone(), store);
     let id = Job::id_of(Some(GROUP), JobKind::Prove, &subject);
     rig.wait("the proof is given up", |rig| {
@@ -94,4 +93,31 @@ fn a_snapshot_is_taken_after_one_that_is_damaged_also_if_nothing_came() {
     damage(&rig, 2);
     rig.wait_while_time_passes("another is taken", |rig| rig.snapshots().last().unwrap().0 > 2);
     assert!(rig.snapshots().last().unwrap().1.is_live());
+}
+
+#[test]
+fn a_store_that_is_damaged_is_told_of_until_all_of_it_is_read_again() {
+    let mut rig = Rig::new();
+    rig.copy();
+    let (store, is_unreadable) = unreadable(&rig);
+    let _daemon = rig.daemon_on("d1", rig.metadata.clone(), store);
+    rig.wait("all is proven", |rig| rig.snapshots().iter().any(|(_, it)| it.proven.is_some()));
+    let (what, id) = (Subject::new("store").unwrap(), "site:verify:store");
+    let verify = |rig: &Rig| {
+        rig.wait("none is at it", |rig| !rig.metadata.get::<Job>(id).unwrap().record.is_open());
+        rig.metadata.queue_job(None, JobKind::Verify, &what, rig.clock.now()).unwrap();
+    };
+    let told = |rig: &Rig| {
+        let open = rig.metadata.matters(None).unwrap();
+        open.first().map(|it| it.text.to_string()).unwrap_or_default()
+    };
+    verify(&rig);
+    is_unreadable.store(true, Ordering::SeqCst);
+    verify(&rig);
+    rig.wait("people are told", |rig| told(rig).contains("damages: run `tidemark store verify`"));
+    is_unreadable.store(false, Ordering::SeqCst);
+    verify(&rig);
+    rig.wait("and that it is over", |rig| rig.metadata.matters(None).unwrap().is_empty());
+    let events = rig.metadata.events(None, None, 100).unwrap();
+    assert_eq!(events[0].what.code.as_str(), "STORE_SOUND");
 }
