@@ -34,6 +34,20 @@ impl Shared {
         }
     }
 
+    /// Notes that something is over, if it was noted as wrong: by whichever daemon, and whenever that was.
+    pub(crate) fn note_end(
+        &self,
+        group: Option<GroupId>,
+        subject: Option<&Subject>,
+        wrong: &str,
+        (code, text): (&str, &str),
+    ) -> Result<()> {
+        if self.metadata.is_open(group, wrong, subject)? {
+            self.note(group, code, subject, text);
+        }
+        Ok(())
+    }
+
     /// The records, for a deed that is to be noted in the batch that does it.
     pub(crate) fn telling(
         &self,

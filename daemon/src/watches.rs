@@ -22,16 +22,6 @@ struct Watch {
     orders: SecondThoughts,
     /// When the source was last heard of, as its record says.
     news: Option<UnixMillis>,
-    /// Whether people were told that nothing expires.
-    is_paused: bool,
-}
-
-/// What people are to be told of a clock.
-pub(crate) enum News {
-    /// Nothing expires, from now on.
-    Paused(Pause),
-    /// Expiry goes on.
-    Resumed,
 }
 
 impl Watches {
@@ -57,16 +47,15 @@ impl Watches {
         Ok(())
     }
 
-    /// Whether something may expire now; and what people are to be told.
-    pub(crate) fn judge(&self, key: Key, clock: &dyn Clock) -> (bool, Option<News>) {
+    /// Whether something may expire now.
+    pub(crate) fn judge(&self, key: Key, clock: &dyn Clock) -> std::result::Result<(), Pause> {
         let mut watches = self.lock();
-        let watch = watches.entry(key).or_default();
-        let verdict = watch.clock.judge(clock.now(), clock.monotonic());
-        let was_paused = std::mem::replace(&mut watch.is_paused, verdict.is_err());
-        match verdict {
-            Ok(()) => (true, was_paused.then_some(News::Resumed)),
-            Err(pause) => (false, (!was_paused).then_some(News::Paused(pause))),
-        }
+        watches.entry(key).or_default().clock.judge(clock.now(), clock.monotonic())
+    }
+
+    /// Whether it is known for long enough that its source is silent: see [`ClockWatch::is_settled`].
+    pub(crate) fn is_settled(&self, key: Key, clock: &dyn Clock) -> bool {
+        self.lock().get(&key).is_some_and(|it| it.clock.is_settled(clock.monotonic()))
     }
 
     /// Whether an order to delete for good may be carried out, as far as clocks are concerned: this daemon has known it for

@@ -89,7 +89,7 @@ impl Fork {
 
     /// The state at a point in time, with all entries up to `until`, inclusive: from the nearest root before it,
     /// and the slices. An ordinal of `u32::MAX` stands for the whole second, as far as the oplog has it. Branches
-    /// that the head went back from are never used.
+    /// that the head went back from are never used, nor is a snapshot that is known to be damaged.
     ///
     /// # Errors
     /// [`HeadError::TooEarly`], [`HeadError::TooLate`], [`HeadError::Fuzzy`]; [`HeadError::Oplog`] if entries
@@ -197,7 +197,7 @@ pub fn look_into<T>(
 /// All roots of the branch that the head is on.
 fn origins(store: &Store, name: &HeadName) -> Result<Vec<Origin>> {
     let head = Root::read(store, look_up(store, name)?.root)?;
-    let snapshots = snapshot::list(store, name)?.into_iter().filter(|(_, it)| !it.is_dead_branch);
+    let snapshots = snapshot::list(store, name)?.into_iter().filter(|(_, it)| it.is_live());
     let snapshots = snapshots.map(|(id, it)| Origin::Snapshot { id, at: it.at });
     Ok(snapshots.chain([Origin::Head { at: head.at }]).collect())
 }

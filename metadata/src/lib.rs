@@ -28,8 +28,8 @@ pub use metadata::{Batch, Metadata};
 pub use record::{Record, Stored};
 pub use records::{
     Agent, AgentKey, ApiKey, BackupConfig, Claim, Copies, Daemon, DeletedSnapshot, Event, EventLog, Group,
-    GroupName, Happening, Host, Invitation, Job, JobKind, JobState, Joining, LEASE_MS, LoginName, NewApiKey,
-    NewUser, Ordered, Outcome, PITR_WINDOW_HOURS, Progress, ReplicaSet, RestoreJob, RestoreLink,
+    GroupName, Happening, Host, Invitation, Job, JobKind, JobState, Joining, LEASE_MS, LoginName, Matter,
+    NewApiKey, NewUser, Ordered, Outcome, PITR_WINDOW_HOURS, Progress, ReplicaSet, RestoreJob, RestoreLink,
     RestoreState, RestoreTarget, Run, Seed, Session, Sight, Site, Standing, Status, SyncSource,
     TERMINATION_UNDO_MS, User, csrf_token,
 };

@@ -103,9 +103,12 @@ impl Metadata {
             self.add_event(&mut with_event, *group, *at, what)?;
             match self.store.apply(&with_event.changes) {
                 // Others noted something meanwhile: that alone is no reason to do the deed anew.
-                Err(error @ Error::Conflict { collection: Collection::EventLog | Collection::Event, .. }) => {
-                    last = Some(error);
-                }
+                Err(
+                    error @ Error::Conflict {
+                        collection: Collection::EventLog | Collection::Event | Collection::Matter,
+                        ..
+                    },
+                ) => last = Some(error),
                 outcome => return outcome,
             }
         }

@@ -8,28 +8,21 @@ mod snapshots;
 
 use crate::error::Result;
 use crate::place::Place;
-use crate::watches::News;
 use crate::work::Work;
 use tidemark_base::ErrorKind;
 use tidemark_head::export::Restorable;
+use tidemark_metadata::rules::clock_watch::Pause;
 use tidemark_metadata::{Job, JobKind, Outcome, RestoreJob, RestoreJobId, RestoreState, Status, Subject};
 
 const DAY_MS: u64 = 24 * 3_600_000;
+const EXPIRY_PAUSED: &str = "EXPIRY_PAUSED";
 
 pub(super) fn run(work: &Work) -> Result<Outcome> {
     let (shared, place) = (&work.shared, Place::of(&work.job)?);
     let Some(backup) = place.backup(&shared.metadata)? else { return Ok(Outcome::Done) };
-    let (may_expire, news) = shared.watches.judge((place.group, place.set), shared.clock.as_ref());
-    match news {
-        Some(News::Paused(pause)) => {
-            shared.note(Some(place.group), "EXPIRY_PAUSED", Some(&place.subject), &pause.to_string());
-        }
-        Some(News::Resumed) => {
-            let text = "the clocks agree again: snapshots expire as their retention says";
-            shared.note(Some(place.group), "EXPIRY_RESUMED", Some(&place.subject), text);
-        }
-        None => {}
-    }
+    let verdict = shared.watches.judge((place.group, place.set), shared.clock.as_ref());
+    tell(work, &place, verdict)?;
+    let may_expire = verdict.is_ok();
     restores(work, &place, may_expire)?;
     // What is terminated goes as a whole, or not at all. What is stopped goes by its retention like all else.
     if matches!(backup.status, Status::Terminating | Status::Inactive) {
@@ -46,6 +39,23 @@ pub(super) fn run(work: &Work) -> Result<Outcome> {
         oplog::expire(work, &place, &backup)?;
     }
     Ok(Outcome::Done)
+}
+
+/// Tells people when the verdict is another than the one they were told last, by whichever daemon that was.
+fn tell(work: &Work, place: &Place, verdict: Result<(), Pause>) -> Result<()> {
+    let (shared, group, subject) = (&work.shared, Some(place.group), Some(&place.subject));
+    match verdict {
+        Ok(()) => {
+            let text = "the clocks agree again: snapshots expire as their retention says";
+            shared.note_end(group, subject, EXPIRY_PAUSED, ("EXPIRY_RESUMED", text))?;
+        }
+        Err(_) if shared.metadata.is_open(group, EXPIRY_PAUSED, subject)? => {}
+        // After each start, until an agent calls.
+        Err(Pause::NoSource)
+            if !shared.watches.is_settled((place.group, place.set), shared.clock.as_ref()) => {}
+        Err(pause) => shared.note(group, EXPIRY_PAUSED, subject, &pause.to_string()),
+    }
+    Ok(())
 }
 
 /// Lets restores go that are a day old, or that nobody wants any more.

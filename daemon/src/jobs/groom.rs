@@ -5,6 +5,8 @@ use crate::work::Work;
 use tidemark_blockstore::{Considerate, Error, GcOptions, Observer, Stage};
 use tidemark_metadata::Outcome;
 
+const STORE_FULL: &str = "STORE_FULL";
+
 /// Tells the metadata what the blockstore tells, and stops it when the job is to stop.
 pub(super) struct Told<'w>(pub(super) &'w Work);
 
@@ -40,7 +42,10 @@ pub(super) fn run(work: &Work) -> Result<Outcome> {
     }
     if report.no_room_to_copy {
         let text = "the disk is too full to collect all garbage: give the store more room, or keep snapshots less long";
-        shared.note(None, "STORE_FULL", None, text);
+        shared.note(None, STORE_FULL, None, text);
+    } else {
+        let text = "the disk has room again to collect all garbage";
+        shared.note_end(None, None, STORE_FULL, ("STORE_ROOMY", text))?;
     }
     Ok(Outcome::Done)
 }

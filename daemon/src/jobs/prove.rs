@@ -4,6 +4,7 @@ use crate::error::Result;
 use crate::place::Place;
 use crate::work::Work;
 use tidemark_base::ErrorKind;
+use tidemark_blockstore::Store;
 use tidemark_head::{HeadError, snapshot};
 use tidemark_metadata::{Outcome, Text};
 
@@ -22,7 +23,8 @@ pub(super) fn run(work: &Work) -> Result<Outcome> {
         work.go_on()
     });
     match proof {
-        Err(error) if error.kind() == ErrorKind::Corrupt => {
+        // The proof has noted that it is damaged. It is read again by whoever takes the head up next.
+        Err(error) if is_damage(error.kind()) && is_damaged(&shared.store, &place, id)? => {
             let text = format!("snapshot {id} is damaged: {error}");
             Ok(Outcome::Failed(Text::fit(&text)))
         }
@@ -35,5 +37,17 @@ pub(super) fn run(work: &Work) -> Result<Outcome> {
             }
             Ok(Outcome::Done)
         }
+    }
+}
+
+const fn is_damage(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Corrupt | ErrorKind::NotFound)
+}
+
+/// Whether it is there, and the proof found it to be damaged.
+fn is_damaged(store: &Store, place: &Place, id: u64) -> Result<bool> {
+    match snapshot::get(store, &place.name, id) {
+        Err(HeadError::NoSnapshot { .. }) => Ok(false),
+        found => Ok(found?.is_damaged),
     }
 }

@@ -37,7 +37,7 @@ pub(super) fn run(work: &Work) -> Result<Outcome> {
         None => prepare(work, &place, &wish, &id),
     };
     match prepared {
-        Ok(prepared) => make_ready(work, &place, &record, &prepared)?,
+        Ok(prepared) => make_ready(work, &place, (&record, &wish.target), &prepared)?,
         Err(error) if work.is_cancelled() => {
             tracing::debug!("cancelled: {error}");
             set_state(work, &record, RestoreState::Cancelled)?;
@@ -59,20 +59,43 @@ fn is_final(error: &DaemonError) -> bool {
         || matches!(error, DaemonError::Head(HeadError::Fuzzy { .. }))
 }
 
-/// Lets it be fetched; in the same batch people are told if it is not what the source had.
-fn make_ready(work: &Work, place: &Place, record: &str, prepared: &Restorable) -> Result<()> {
+/// Lets it be fetched; in the same batch people are told if it is not what the source had, or has left.
+fn make_ready(
+    work: &Work,
+    place: &Place,
+    (record, of): (&str, &RestoreTarget),
+    prepared: &Restorable,
+) -> Result<()> {
     let Restorable { at, bytes, divergences, .. } = *prepared;
-    let ready = RestoreState::Ready { bytes, divergences };
-    if divergences == 0 {
+    let is_rolled_back = is_rolled_back(work, place, of)?;
+    let ready = RestoreState::Ready { bytes, divergences, is_rolled_back };
+    let (code, text) = if divergences > 0 {
+        let text = format!(
+            "a restore is ready, but it is not quite what the source had at {at}: {divergences} changes did not fit the \
+             copy, so some documents in it may be missing, old, or deleted on the source. If an earlier snapshot that is \
+             proven will do, restore that; and order a new copy of this replica set"
+        );
+        ("RESTORE_DIVERGED", text)
+    } else if is_rolled_back {
+        let text = format!(
+            "a restore is ready, but it is of a state at {at} that was rolled back on the source: what was written \
+             shortly before it may never have been acknowledged there, and what the source did instead is not in it"
+        );
+        ("RESTORE_ROLLED_BACK", text)
+    } else {
         return set_state(work, record, ready);
-    }
-    let text = format!(
-        "a restore is ready, but it is not quite what the source had at {at}: {divergences} changes did not fit the copy, \
-         so some documents in it may be missing, old, or deleted on the source. If an earlier snapshot that is proven \
-         will do, restore that; and order a new copy of this replica set"
-    );
-    let telling = work.shared.telling(place.group, "RESTORE_DIVERGED", &place.subject, &text)?;
+    };
+    let telling = work.shared.telling(place.group, code, &place.subject, &text)?;
     set_state_in(&telling, record, ready)
+}
+
+/// Whether it is of a snapshot that the source has left. While a restore is being prepared, its snapshot stays.
+fn is_rolled_back(work: &Work, place: &Place, of: &RestoreTarget) -> Result<bool> {
+    let RestoreTarget::Snapshot { name } = of else { return Ok(false) };
+    match snapshot::get(&work.shared.store, &place.name, number(name)?) {
+        Err(HeadError::NoSnapshot { .. }) => Ok(false),
+        found => Ok(found?.is_dead_branch),
+    }
 }
 
 /// Changes the state, unless somebody has cancelled the restore meanwhile.

@@ -3,7 +3,7 @@
 use crate::rig::{HOUR, Rig};
 use tidemark_base::{Clock, Timestamp, UnixMillis};
 use tidemark_metadata::rules::retention::Retention;
-use tidemark_metadata::{JobKind, SnapshotName, Status};
+use tidemark_metadata::{JobKind, JobState, SnapshotName, Status};
 
 /// So many snapshots of as many hours, all proven.
 fn with_snapshots(count: usize) -> (Rig, tidemark_daemon::Daemon) {
@@ -45,11 +45,22 @@ fn a_snapshot_is_deleted_a_day_after_that_was_ordered_and_until_then_that_is_und
 
 #[test]
 fn the_last_one_that_is_as_good_is_not_deleted_whatever_was_ordered() {
-    let (rig, _daemon) = with_snapshots(1);
+    let (mut rig, _daemon) = with_snapshots(1);
     rig.order(Status::Stopped);
     delete(&rig, 1);
     rig.pass(50 * HOUR);
+    let over = rig.clock.now();
+    rig.wait_while_time_passes(
+        "it is looked at when the day is long over",
+        |rig| matches!(rig.job(JobKind::Expire).unwrap().state, JobState::Done { at } if at > over),
+    );
     assert_eq!(ids(&rig), [1]);
+    assert_eq!(rig.backup().deleted_snapshots.len(), 1, "the order stands");
+    // Nothing but that kept it.
+    rig.order(Status::Started);
+    rig.write(3);
+    rig.queue(JobKind::Snapshot);
+    rig.wait_while_time_passes("it goes once another is as good", |rig| !ids(rig).contains(&1));
 }
 
 #[test]

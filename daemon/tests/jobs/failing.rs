@@ -1,4 +1,4 @@
-//! Stores that fail for a while: a full disk, a database that somebody has locked.
+//! Stores that fail for a while: a full disk, one that reads what nobody wrote, a database that somebody has locked.
 
 use std::io;
 use std::path::PathBuf;
@@ -50,6 +50,62 @@ impl Backend for FullDisk {
 
     fn read_pack(&self, id: PackId, offset: u32, len: u32) -> Result<Option<Vec<u8>>> {
         self.inner.read_pack(id, offset, len)
+    }
+
+    fn remove_pack(&self, id: PackId) -> Result<()> {
+        self.inner.remove_pack(id)
+    }
+
+    fn list_packs(&self) -> Result<Vec<(PackId, u64)>> {
+        self.inner.list_packs()
+    }
+
+    fn owner(&self) -> OwnerId {
+        self.inner.owner()
+    }
+
+    fn owner_alive(&self, owner: OwnerId) -> Result<bool> {
+        self.inner.owner_alive(owner)
+    }
+
+    fn lock_collection(&self) -> Result<Box<dyn Send>> {
+        self.inner.lock_collection()
+    }
+}
+
+/// A blockstore of which no block reads as it was written while this says so.
+pub(crate) struct Unreadable {
+    pub(crate) inner: Arc<dyn Backend>,
+    pub(crate) is_unreadable: Arc<AtomicBool>,
+}
+
+impl Backend for Unreadable {
+    fn scratch(&self) -> Result<Scratch> {
+        self.inner.scratch()
+    }
+
+    fn superblock(&self) -> &Superblock {
+        self.inner.superblock()
+    }
+
+    fn read(&self, body: &mut TxnBody<'_>) -> Result<()> {
+        self.inner.read(body)
+    }
+
+    fn write(&self, body: &mut TxnBody<'_>) -> Result<()> {
+        self.inner.write(body)
+    }
+
+    fn create_pack(&self, id: PackId) -> Result<Box<dyn PackWriter>> {
+        self.inner.create_pack(id)
+    }
+
+    fn read_pack(&self, id: PackId, offset: u32, len: u32) -> Result<Option<Vec<u8>>> {
+        let mut read = self.inner.read_pack(id, offset, len)?;
+        if self.is_unreadable.load(Ordering::SeqCst) {
+            read.iter_mut().flatten().for_each(|byte| *byte = !*byte);
+        }
+        Ok(read)
     }
 
     fn remove_pack(&self, id: PackId) -> Result<()> {

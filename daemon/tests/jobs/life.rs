@@ -1,12 +1,12 @@
 //! A backup's life: built, followed, kept in snapshots, let go as its retention says.
 
-use crate::rig::{HOUR, Rig, SET};
+use crate::rig::{GROUP, HOUR, Rig, SET};
 use std::time::Duration;
-use tidemark_base::{Clock, Timestamp};
+use tidemark_base::{Clock, SeededEntropy, Timestamp};
 use tidemark_blockstore::{Depth, Quiet};
 use tidemark_head::snapshot;
 use tidemark_metadata::rules::retention::Retention;
-use tidemark_metadata::{JobKind, JobState, Status};
+use tidemark_metadata::{DaemonName, Job, JobKind, JobState, Outcome, SnapshotName, Status, Subject, Text};
 
 #[test]
 fn a_copy_becomes_a_head_that_follows_and_its_first_snapshot_comes_at_once() {
@@ -83,6 +83,8 @@ fn where_only_no_ops_come_no_snapshot_is_taken_and_the_last_one_stays() {
     let (mut rig, _daemon) = Rig::running();
     let retention = Retention { base_days: 1, daily_days: 0, weekly_weeks: 0, monthly_months: 0 };
     rig.change_backup(|it| it.retention = retention.clone());
+    // As long as the window is: what lies before it has to go.
+    rig.change_backup(|it| it.pitr_window_hours = 30 * 24);
     for _ in 0..3 * 24 {
         rig.pass(HOUR);
         rig.no_op();
@@ -91,6 +93,7 @@ fn where_only_no_ops_come_no_snapshot_is_taken_and_the_last_one_stays() {
     assert_eq!(rig.snapshots().len(), 1);
     let covered = snapshot::covered(&rig.store, &rig.name).unwrap().unwrap();
     assert_eq!(covered.snapshot, 1);
+    rig.change_backup(|it| it.pitr_window_hours = 24);
     assert!(rig.secs() - covered.until.ts.secs <= 8 * 3600, "noted every six hours: {covered:?}");
     rig.write(1);
     rig.wait_while_time_passes("a snapshot of what changed", |rig| rig.snapshots().len() == 2);
@@ -103,6 +106,81 @@ fn where_only_no_ops_come_no_snapshot_is_taken_and_the_last_one_stays() {
         rig.write(1);
     }
     rig.wait_while_time_passes("it goes a day later", |rig| rig.snapshots()[0].0 > 1);
+}
+
+#[test]
+fn a_source_at_rest_does_not_keep_its_oplog_for_ever() {
+    let (mut rig, _daemon) = Rig::running();
+    let before = rig.source.held.clone();
+    for _ in 0..5 * 24 {
+        rig.pass(HOUR);
+        rig.no_op();
+    }
+    rig.settle();
+    rig.wait_while_time_passes("what lies far before the window goes", |rig| {
+        let slices = rig.name.slices(&rig.store);
+        let start = slices.line_start(&slices.tip().unwrap().unwrap()).unwrap().at.ts.secs;
+        // The window, as much again until the next snapshot is older than it, and what it takes to look.
+        (rig.secs() - start) / 3600 <= 24 + 24 + 2 * 8
+    });
+    assert!(rig.snapshots().len() <= 5, "about one for each window: {:?}", rig.snapshots());
+    assert!(rig.snapshots().windows(2).all(|it| it[0].1.at.ts < it[1].1.at.ts));
+    for hours in [1, 13, 23] {
+        let second = Timestamp { secs: rig.secs() - hours * 3600, ordinal: u32::MAX };
+        assert_eq!(rig.held_at(second).unwrap(), before, "{hours} hours ago");
+    }
+}
+
+#[test]
+fn where_not_even_a_no_op_comes_no_snapshot_is_taken() {
+    let (rig, _daemon) = Rig::running();
+    rig.pass(3 * 24 * HOUR);
+    rig.settle();
+    assert_eq!(rig.snapshots().len(), 1, "another would be the same");
+}
+
+#[test]
+fn orders_of_which_nothing_new_could_come_make_no_second_snapshot() {
+    let (mut rig, _daemon) = Rig::running();
+    rig.write(5);
+    rig.queue(JobKind::Snapshot);
+    rig.wait("it is taken", |rig| rig.snapshots().len() == 2);
+    for _ in 0..3 {
+        let done =
+            |rig: &Rig| rig.events().iter().filter(|it| it.what.code.as_str() == "SNAPSHOT_STANDS").count();
+        let before = done(&rig);
+        rig.wait("the order before is done", |rig| !rig.job(JobKind::Snapshot).unwrap().is_open());
+        rig.queue(JobKind::Snapshot);
+        rig.wait("it is said which one that is", |rig| done(rig) > before);
+    }
+    assert_eq!(rig.snapshots().len(), 2);
+    // One that will be deleted is not what was ordered.
+    let name = SnapshotName::new(format!("{:016x}", 2)).unwrap();
+    rig.change_backup(|it| it.order_deletion(&name, rig.clock.now()).unwrap());
+    rig.queue(JobKind::Snapshot);
+    rig.wait("another is taken", |rig| rig.snapshots().len() == 3);
+}
+
+#[test]
+fn a_snapshot_that_is_ordered_while_one_is_taken_is_taken_afterwards() {
+    let (mut rig, daemon) = Rig::running();
+    daemon.shut_down();
+    // Somebody is at it, and dies.
+    rig.queue(JobKind::Snapshot);
+    let dead = DaemonName::new("dead").unwrap();
+    let me = rig
+        .metadata
+        .daemon_starts(&dead, &Text::fit("0"), rig.clock.now(), &mut SeededEntropy::new(9))
+        .unwrap();
+    let id = Job::id_of(Some(GROUP), JobKind::Snapshot, &Subject::new(SET.to_string()).unwrap());
+    let claim = rig.metadata.claim_job(&id, &me.holder().unwrap(), rig.clock.now()).unwrap().unwrap();
+    let subject = Subject::new(SET.to_string()).unwrap();
+    rig.metadata.order_job(Some(GROUP), JobKind::Snapshot, &subject, rig.clock.now()).unwrap();
+    rig.metadata.finish_job(&claim, &Outcome::Done, rig.clock.now(), &mut SeededEntropy::new(9)).unwrap();
+    rig.write(5);
+    let _daemon = rig.daemon("d1");
+    rig.wait("the order is carried out", |rig| rig.snapshots().len() == 2);
+    assert_eq!(rig.snapshots()[1].1.at, rig.source.last);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 mod clocks;
 mod crashes;
+mod damage;
 mod deletion;
 mod failing;
 mod forks;

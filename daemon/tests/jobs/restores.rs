@@ -60,7 +60,9 @@ fn a_snapshot_and_a_second_are_restored_as_they_were() {
     let of_second = ask(&rig, 2, RestoreTarget::PointInTime { timestamp }, &["app"]);
     let expected = [rig.source.past[&rig.snapshots()[0].1.at.ts].clone(), rig.source.at(second).clone()];
     for (id, expected) in [of_snapshot, of_second].into_iter().zip(expected) {
-        let RestoreState::Ready { bytes, divergences: 0 } = wait_until_prepared(&rig, id) else {
+        let RestoreState::Ready { bytes, divergences: 0, is_rolled_back: false } =
+            wait_until_prepared(&rig, id)
+        else {
             panic!("{:?}", state(&rig, id))
         };
         let (fork, found) = Fork::of_restore(&rig.store, &rig.name, &id.to_string()).unwrap();
@@ -145,4 +147,28 @@ fn one_that_nobody_wants_any_more_goes() {
         .change::<RestoreJob, _>(&RestoreJob::id_of(GROUP, id), |it| it.set_state(RestoreState::Cancelled))
         .unwrap();
     rig.wait_while_time_passes("it goes", |rig| Restorable::list(&rig.store, &rig.name).unwrap().is_empty());
+}
+
+#[test]
+fn a_restore_of_a_state_that_the_source_left_says_so() {
+    let (mut rig, _daemon) = Rig::running();
+    rig.pass(HOUR);
+    rig.write(10);
+    let common = rig.source.last.ts;
+    rig.pass(HOUR);
+    rig.write(10);
+    rig.queue(JobKind::Snapshot);
+    rig.wait("a snapshot of what will be rolled back", |rig| rig.snapshots().len() == 2);
+    let before = ask(&rig, 1, snapshot(2), &[]);
+    let is_rolled_back = |rig: &Rig, id| match wait_until_prepared(rig, id) {
+        RestoreState::Ready { is_rolled_back, .. } => is_rolled_back,
+        other => panic!("{other:?}"),
+    };
+    assert!(!is_rolled_back(&rig, before));
+    rig.roll_back(common);
+    rig.write(5);
+    rig.wait("the head goes back", |rig| rig.snapshots()[1].1.is_dead_branch);
+    let (left, kept) = (ask(&rig, 2, snapshot(2), &[]), ask(&rig, 3, snapshot(1), &[]));
+    assert!(is_rolled_back(&rig, left) && !is_rolled_back(&rig, kept));
+    assert!(rig.has_event("RESTORE_ROLLED_BACK"));
 }

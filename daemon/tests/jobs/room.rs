@@ -34,6 +34,27 @@ fn with_little_room_the_oplog_is_applied_and_snapshots_wait() {
 }
 
 #[test]
+fn that_there_is_room_again_is_told_also_if_it_came_while_no_daemon_ran() {
+    let free = Arc::new(AtomicU64::new(499));
+    let mut rig = Rig::new();
+    let says = Arc::clone(&free);
+    rig.room = Room::new(move || Some(says.load(Ordering::SeqCst)), 500);
+    rig.copy();
+    let daemon = rig.daemon("d1");
+    rig.wait("people are told", |rig| rig.has_event("SPACE_LOW"));
+    daemon.shut_down();
+    let still = rig.daemon("d1");
+    rig.write(5);
+    rig.settle();
+    still.shut_down();
+    free.store(500, Ordering::SeqCst);
+    let _daemon = rig.daemon("d1");
+    rig.wait("people are told that it is over", |rig| rig.has_event("SPACE_BACK"));
+    let low = rig.events().iter().filter(|it| it.what.code.as_str() == "SPACE_LOW").count();
+    assert_eq!(low, 1, "and of the same only once: {:#?}", rig.events());
+}
+
+#[test]
 fn a_disk_that_is_full_for_hours_loses_nothing_and_all_goes_on_by_itself() {
     let is_full = Arc::new(AtomicBool::new(false));
     let mut rig = Rig::new();

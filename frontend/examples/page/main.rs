@@ -17,6 +17,8 @@ mod served;
 #[path = "../../tests/public/states.rs"]
 mod states;
 mod tour;
+#[path = "../../tests/public/unreadable.rs"]
+mod unreadable;
 
 use served::Served;
 use std::path::Path;

@@ -5,7 +5,7 @@ use crate::Result;
 use crate::browser::Browser;
 use crate::rig::{NOW, Rig, SET};
 use crate::served::Served;
-use crate::states::{complained, copied, heard_of, noted, status, strange_sets};
+use crate::states::{complained, copied, heard_of, noted, noted_of_site, status, strange_sets};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -168,7 +168,21 @@ impl<'s> Tour<'s> {
         self.go(&group)?;
         self.look("26-strange-names")?;
         self.go(&self.set())?;
-        self.look("27-set-of-strange-names")
+        self.look("27-set-of-strange-names")?;
+        self.rig.damage_snapshot();
+        noted_of_site(
+            self.rig,
+            "STORE_DAMAGED",
+            "the store has 3 damages: run `tidemark store verify` for all of them",
+        );
+        self.go(&self.set())?;
+        self.look("28-damaged-snapshot")?;
+        self.go(&group)?;
+        self.look("29-group-of-damaged-store")?;
+        self.go("/")?;
+        self.look("2a-damaged-store")?;
+        noted_of_site(self.rig, "STORE_SOUND", "the store was read, and all of it is sound");
+        Ok(())
     }
 
     fn keys_and_people(&mut self) -> Result<()> {

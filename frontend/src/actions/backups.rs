@@ -36,6 +36,18 @@ fn with_config(parts: &Parts, set: ReplicaSet) -> Result<Backup> {
     Ok(Backup { set, config })
 }
 
+/// How the agent is to connect.
+#[derive(Debug, Default)]
+pub(crate) enum Connecting {
+    /// As it does.
+    #[default]
+    AsItIs,
+    /// As its own file says: what was set is forgotten.
+    ByItsOwnFile,
+    /// So; without seeds, those that it reported.
+    So(Connection),
+}
+
 /// What is to be different; what is not given stays.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
@@ -47,8 +59,8 @@ pub(crate) struct Changes {
     pub(crate) sync_source: Option<SyncSource>,
     /// How much a copy may read in a second; 0 for as fast as it goes.
     pub(crate) throttle_bytes_per_second: Option<u64>,
-    /// How the agent connects; without seeds, those that it reported.
-    pub(crate) connection: Option<Connection>,
+    /// How the agent connects.
+    pub(crate) connection: Connecting,
     /// Hours between snapshots.
     pub(crate) interval_hours: Option<u8>,
     /// An hour of the day at which one is taken.
@@ -85,7 +97,11 @@ pub(crate) fn change(
         actor.require(permission, group)?;
     }
     let set = groups::set(parts, actor, group, set)?;
-    let connection = changes.connection.as_ref().map(|it| sealed_later(it, &set)).transpose()?;
+    let connection = match &changes.connection {
+        Connecting::AsItIs => None,
+        Connecting::ByItsOwnFile => Some(None),
+        Connecting::So(it) => Some(Some(sealed_later(it, &set)?)),
+    };
     let now = parts.clock.now();
     let mut is_unfit = false;
     let (id, scope) = (BackupConfig::id_of(group, set.id), (Some(group), now));
@@ -104,7 +120,7 @@ pub(crate) fn change(
         }
         if let Some(secret) = &connection {
             parts.with_entropy(|entropy| {
-                config.set_connection(Some(secret), &parts.sealing, entropy);
+                config.set_connection(secret.as_ref(), &parts.sealing, entropy);
             });
         }
         let told = told(actor, &set, old, &config)?;
@@ -194,7 +210,11 @@ fn told(
         say("BACKUP_STATUS_CHANGED", format!("{}: {from} → {to}", set.name))?;
     }
     if before.connection != new.connection {
-        say("BACKUP_CONNECTION_CHANGED", format!("{}: how to connect was set", set.name))?;
+        let how = match new.connection {
+            Some(_) => "was set",
+            None => "is what the agent's own file says: what was set was deleted",
+        };
+        say("BACKUP_CONNECTION_CHANGED", format!("{}: how to connect {how}", set.name))?;
     }
     if is_set_otherwise(&before, new) {
         say("BACKUP_CONFIG_CHANGED", format!("{}: schedule, retention or filters were changed", set.name))?;

@@ -10,9 +10,14 @@ use tidemark_base::UnixMillis;
 use tidemark_head::head::look_up;
 use tidemark_head::root::Root;
 use tidemark_head::{HeadError, snapshot};
+use tidemark_metadata::rules::roles::Permission;
 use tidemark_metadata::{Agent, By, Event, GroupId, Host, ReplicaSet, Status};
 
 const HOUR_MS: u64 = 3_600_000;
+const STORE_DAMAGED: &str = "The store that keeps these backups is damaged: some of what is kept may not be readable. Whoever \
+    runs this site finds on its first page what was found; restores and snapshots that are hurt say so themselves.";
+const STORE_FULL: &str = "The disk of the store is too full to collect all garbage: whoever runs this site should give it more \
+    room, or snapshots should be kept less long.";
 
 /// How far each part has come, as wall times; none for what there is none of yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,8 +76,8 @@ pub(crate) struct SetView {
     pub(crate) at: Positions,
     /// What of it is late.
     pub(crate) late: Late,
-    /// The names of its snapshots, and the moments they are of.
-    pub(crate) snapshots: Vec<(String, UnixMillis)>,
+    /// How many snapshots it has.
+    pub(crate) snapshots: usize,
     /// What else somebody should look at.
     pub(crate) matters: Vec<Matter>,
     /// How far the copy is, while one is made.
@@ -82,11 +87,35 @@ pub(crate) struct SetView {
 /// All replica sets of a group.
 pub(crate) fn of_group(parts: &Parts, actor: &Actor, group: GroupId) -> Result<Vec<SetView>> {
     let found = backups::list(parts, actor, group)?;
-    let events = standing::events(parts, group)?;
-    found.into_iter().map(|backup| view(parts, backup, &events)).collect()
+    let open = parts.metadata.matters(Some(group))?;
+    found.into_iter().map(|backup| view(parts, backup, &open)).collect()
 }
 
-fn view(parts: &Parts, backup: Backup, events: &[Event]) -> Result<SetView> {
+/// What is wrong with the site as a whole, and what happened to it, newest first: for whoever runs it.
+pub(crate) fn of_site(parts: &Parts, actor: &Actor, events: usize) -> Result<(Vec<Matter>, Vec<Event>)> {
+    actor.require_on_site(Permission::ManageSite)?;
+    let open = parts.metadata.matters(None)?.into_iter();
+    let open = open.map(|it| Matter { since: Some(it.since), text: it.text.to_string() });
+    Ok((open.collect(), parts.metadata.events(None, None, events)?))
+}
+
+/// What is wrong with the store, for those whose backups are in it. The events themselves may name what belongs to other
+/// groups.
+pub(crate) fn of_store(parts: &Parts, actor: &Actor, group: GroupId) -> Result<Vec<Matter>> {
+    actor.require(Permission::View, group)?;
+    let open = parts.metadata.matters(None)?.into_iter();
+    let told = open.filter_map(|it| {
+        let text = match it.code.as_str() {
+            "STORE_DAMAGED" => STORE_DAMAGED,
+            "STORE_FULL" => STORE_FULL,
+            _ => return None,
+        };
+        Some(Matter { since: Some(it.since), text: text.to_owned() })
+    });
+    Ok(told.collect())
+}
+
+fn view(parts: &Parts, backup: Backup, open: &[tidemark_metadata::Matter]) -> Result<SetView> {
     let (group, set) = (backup.set.group, backup.set.id);
     let hosts = parts.metadata.all::<Host>(By::Key(&format!("{group}:{set}")))?;
     let name = head_of(group, set)?;
@@ -97,7 +126,7 @@ fn view(parts: &Parts, backup: Backup, events: &[Event]) -> Result<SetView> {
         Err(error) => return Err(error.into()),
     };
     let all = snapshot::list(&parts.store, &name)?;
-    let last = all.iter().rev().find(|(_, it)| !it.is_dead_branch);
+    let last = all.iter().rev().find(|(_, it)| it.is_live());
     // Where nothing has changed since, no new one is taken: the last still stands.
     let covered = snapshot::covered(&parts.store, &name)?;
     let covered = covered.filter(|it| last.is_some_and(|(id, _)| *id == it.snapshot));
@@ -108,9 +137,9 @@ fn view(parts: &Parts, backup: Backup, events: &[Event]) -> Result<SetView> {
     let interval = backup.config.schedule.interval_hours;
     let late = if is_running { late(at, interval, parts.clock.now()) } else { Late::default() };
     let hosts = hosts.into_iter().map(|it| it.record).collect();
-    let matters = standing::matters(parts, &backup, events)?;
+    let matters = standing::matters(parts, &backup, open, &all)?;
     let copying = standing::copying(parts, &backup, &name)?;
-    let snapshots = all.iter().map(|(id, it)| (snapshots::name(*id), snapshots::moment(it))).collect();
+    let snapshots = all.len();
     Ok(SetView { backup, hosts, at, late, snapshots, matters, copying })
 }
 

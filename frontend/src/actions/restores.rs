@@ -1,8 +1,10 @@
 //! Restores: asked for, prepared by the daemon, fetched by a link.
 
-use super::{Actor, Problem, Result, groups, happening, snapshots, telling};
+use super::{Actor, Problem, Result, groups, happening, head_of, snapshots, telling};
 use crate::site::Parts;
 use tidemark_base::Timestamp;
+use tidemark_head::HeadError;
+use tidemark_head::snapshot::{self, Snapshot};
 use tidemark_metadata::rules::roles::Permission;
 use tidemark_metadata::{
     Batch, By, GroupId, Job, JobKind, Namespace, ReplicaSetId, RestoreJob, RestoreJobId, RestoreLink,
@@ -43,7 +45,47 @@ pub(crate) struct Restore {
     pub(crate) work: Option<Job>,
     /// Its links.
     pub(crate) links: Vec<RestoreLink>,
+    /// The snapshot that it is of, as long as that is there.
+    pub(crate) snapshot: Option<Snapshot>,
 }
+
+impl Restore {
+    /// Whether it is of a state that the source has left.
+    pub(crate) fn is_rolled_back(&self) -> bool {
+        let known = matches!(self.job.state, RestoreState::Ready { is_rolled_back: true, .. });
+        known || self.snapshot.as_ref().is_some_and(|it| it.is_dead_branch)
+    }
+
+    /// What whoever restores must know first.
+    pub(crate) fn warning(&self) -> Option<String> {
+        let is_preparing = self.job.state == RestoreState::Preparing;
+        let divergences = match self.job.state {
+            RestoreState::Ready { divergences, .. } => divergences,
+            RestoreState::Preparing => 0,
+            RestoreState::Failed { .. } | RestoreState::Cancelled => return None,
+        };
+        let mut said = Vec::new();
+        if divergences > 0 {
+            said.push(format!(
+                "This is not quite what the source had: {divergences} changes did not fit the copy. Some documents in it \
+                 may be missing, old, or deleted on the source. If an earlier snapshot that is proven will do, restore that."
+            ));
+        }
+        if self.is_rolled_back() {
+            said.push(ROLLED_BACK.to_owned());
+        }
+        if is_preparing && self.snapshot.as_ref().is_some_and(|it| it.is_damaged) {
+            said.push(DAMAGED.to_owned());
+        }
+        (!said.is_empty()).then(|| said.join(" "))
+    }
+}
+
+const ROLLED_BACK: &str = "This state was rolled back on the source: the replica set went on from an earlier moment. What was \
+    written shortly before may never have been acknowledged there, and what was written instead is not in it. Take it only \
+    to look for what the rollback has taken away.";
+const DAMAGED: &str = "This snapshot is damaged: it could not be read whole when it was checked. If what is damaged is part \
+    of this restore, it fails; then choose another snapshot or second, or fewer collections.";
 
 /// Asks for a restore.
 pub(crate) fn create(
@@ -89,7 +131,8 @@ pub(crate) fn create(
     batch.create(&work)?;
     let text = format!("a restore of {} was asked for", replica_set.name);
     telling(parts, actor, group, "RESTORE_REQUESTED", Some(&id.to_string()), &text)?.commit(&batch)?;
-    Ok(Restore { job, work: Some(work), links: Vec::new() })
+    let snapshot = snapshot_of(parts, &job)?;
+    Ok(Restore { job, work: Some(work), links: Vec::new(), snapshot })
 }
 
 /// All of a group or of one of its replica sets, newest first.
@@ -118,7 +161,17 @@ fn with_work(parts: &Parts, job: RestoreJob) -> Result<Restore> {
     let work = work_of(&job)?;
     let work = parts.metadata.find::<Job>(&work)?.map(|it| it.record);
     let links = parts.metadata.all::<RestoreLink>(By::Key(&RestoreJob::id_of(job.group, job.id)))?;
-    Ok(Restore { job, work, links: links.into_iter().map(|it| it.record).collect() })
+    let snapshot = snapshot_of(parts, &job)?;
+    Ok(Restore { job, work, links: links.into_iter().map(|it| it.record).collect(), snapshot })
+}
+
+fn snapshot_of(parts: &Parts, job: &RestoreJob) -> Result<Option<Snapshot>> {
+    let RestoreTarget::Snapshot { name } = &job.target else { return Ok(None) };
+    let Some(number) = snapshots::number(name.as_str()) else { return Ok(None) };
+    match snapshot::get(&parts.store, &head_of(job.group, job.replica_set)?, number) {
+        Err(HeadError::NoSnapshot { .. }) => Ok(None),
+        found => Ok(Some(found?)),
+    }
 }
 
 fn work_of(job: &RestoreJob) -> Result<String> {

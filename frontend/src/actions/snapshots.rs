@@ -2,12 +2,12 @@
 //! the same rules as the daemon's; deleting one is ordered here, carried out by the daemon a day later, and undone until
 //! then.
 
-use super::{Actor, Problem, Result, backups, happening, head_of, telling};
+use super::{Actor, Problem, Result, backups, happening, head_of, shown, standing, telling};
 use crate::site::Parts;
 use tidemark_base::UnixMillis;
 use tidemark_head::head::HeadName;
 use tidemark_head::snapshot::{self, Snapshot};
-use tidemark_metadata::rules::retention::{SnapshotFacts, Worth, held_until, may_be_deleted};
+use tidemark_metadata::rules::retention::{Findings, SnapshotFacts, Worth, held_until, may_be_deleted};
 use tidemark_metadata::rules::roles::Permission;
 use tidemark_metadata::{
     BackupConfig, GroupId, Happening, JobKind, ReplicaSetId, SnapshotName, Status, Subject,
@@ -23,6 +23,8 @@ pub(crate) struct Kept {
     pub(crate) snapshot: Snapshot,
     /// How long it is kept as things are.
     pub(crate) stay: Stay,
+    /// The seconds that can be restored only as long as it is there.
+    pub(crate) alone: Option<(UnixMillis, UnixMillis)>,
 }
 
 /// How long a snapshot is kept.
@@ -89,7 +91,15 @@ pub(crate) fn list(parts: &Parts, actor: &Actor, group: GroupId, set: ReplicaSet
         (.., Some(end)) if config.status != Status::Inactive => end.map_or(Stay::Last, Stay::Until),
         _ => Stay::Resting,
     };
-    Ok(snapshots.into_iter().rev().map(|(id, snapshot)| Kept { id, snapshot, stay: stay(id) }).collect())
+    let line = standing::line(parts, &head)?;
+    let alone = |id: u64| standing::lost_with(id, &snapshots, &config, line?);
+    let kept = |(id, snapshot): &(u64, Snapshot)| Kept {
+        id: *id,
+        snapshot: snapshot.clone(),
+        stay: stay(*id),
+        alone: alone(*id),
+    };
+    Ok(snapshots.iter().rev().map(kept).collect())
 }
 
 const fn undone_until(ordered: UnixMillis) -> UnixMillis {
@@ -108,7 +118,8 @@ pub(crate) fn get(
     found.ok_or(Problem::NotFound { what: "snapshot" })
 }
 
-/// Orders one beside the schedule: of all that has come by the time the daemon takes it.
+/// Orders one beside the schedule: of all that has come by now, or later. One that is being taken may be of a moment before,
+/// so another is taken after it; if nothing came since the newest one, that is the one that was ordered.
 pub(crate) fn order(parts: &Parts, actor: &Actor, (group, set): (GroupId, ReplicaSetId)) -> Result<()> {
     actor.require(Permission::ManageBackup, group)?;
     let backup = backups::get(parts, actor, group, set)?;
@@ -122,14 +133,26 @@ pub(crate) fn order(parts: &Parts, actor: &Actor, (group, set): (GroupId, Replic
     let job = Subject::new(subject.as_str())?;
     let text = format!("{}: a snapshot was ordered", backup.set.name);
     let records = telling(parts, actor, group, "SNAPSHOT_ORDERED", Some(&subject), &text)?;
-    records.queue_job(Some(group), JobKind::Snapshot, &job, parts.clock.now())?;
+    records.order_job(Some(group), JobKind::Snapshot, &job, parts.clock.now())?;
     Ok(())
 }
 
-/// Orders the deletion of one. For a day that can be undone; the last one that is as good stays.
-pub(crate) fn delete(parts: &Parts, actor: &Actor, id: (GroupId, ReplicaSetId), wanted: &str) -> Result<()> {
+/// Orders the deletion of one. For a day that can be undone; the last one that is as good stays. Which seconds can be restored
+/// no more without it is in what is returned, and in the event.
+pub(crate) fn delete(
+    parts: &Parts,
+    actor: &Actor,
+    id: (GroupId, ReplicaSetId),
+    wanted: &str,
+) -> Result<Kept> {
     actor.require(Permission::ManageRetention, id.0)?;
-    let name = SnapshotName::new(get(parts, actor, id, wanted)?.name())?;
+    let found = get(parts, actor, id, wanted)?;
+    let name = SnapshotName::new(found.name())?;
+    let lost = found.alone.map(|(from, until)| {
+        let (from, until) = (shown(from), shown(until));
+        format!("; with it go the seconds from {from} until {until}, which no other snapshot leads to")
+    });
+    let lost = lost.unwrap_or_default();
     let (head, now) = (head_of(id.0, id.1)?, parts.clock.now());
     let mut may_go = Ok(true);
     change(parts, id, |config| {
@@ -142,11 +165,12 @@ pub(crate) fn delete(parts: &Parts, actor: &Actor, id: (GroupId, ReplicaSetId), 
             return Ok(None);
         }
         config.order_deletion(&name, now)?;
-        let text = format!("snapshot {name} will be deleted after 24 hours; until then that can be undone");
+        let text =
+            format!("snapshot {name} will be deleted after 24 hours; until then that can be undone{lost}");
         told(actor, id.1, "SNAPSHOT_DELETION_ORDERED", &text)
     })?;
     match may_go? {
-        true => Ok(()),
+        true => get(parts, actor, id, wanted),
         false => Err(Problem::refused(
             "no other snapshot is as good as this one: it stays until there is one, or the backup is terminated",
         )),
@@ -207,7 +231,12 @@ fn facts(
     let facts = snapshots.iter().map(|(id, it)| SnapshotFacts {
         name: name(*id),
         taken: moment(it),
-        worth: Worth::of(it.is_dead_branch, it.known_divergences(), it.proven.is_some()),
+        worth: Worth::of(Findings {
+            is_damaged: it.is_damaged,
+            is_dead_branch: it.is_dead_branch,
+            divergences: it.known_divergences(),
+            is_proven: it.proven.is_some(),
+        }),
         stood_until: covered
             .filter(|it| it.snapshot == *id)
             .map(|it| UnixMillis(u64::from(it.until.ts.secs) * 1000)),

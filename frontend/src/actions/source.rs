@@ -1,5 +1,6 @@
 //! Which member is read, and how an agent connects: as the API and the forms of pages give them. No store here.
 
+use super::backups::Connecting;
 use super::{Problem, Result};
 use tidemark_base::protocol::{Address, Connection};
 use tidemark_metadata::{HostName, Seed, SyncSource};
@@ -31,7 +32,9 @@ fn address(text: &str) -> Result<Seed> {
 
 /// What was said of how to connect.
 #[derive(Default)]
-pub(crate) struct Connecting {
+pub(crate) struct Said {
+    /// That what was set be forgotten.
+    pub(crate) is_forgotten: bool,
     pub(crate) seeds: Option<Vec<String>>,
     pub(crate) user: Option<String>,
     pub(crate) password: Option<String>,
@@ -39,17 +42,24 @@ pub(crate) struct Connecting {
     pub(crate) ca_pem: Option<String>,
 }
 
-impl Connecting {
+impl Said {
     /// All of it, if any was said: a part of an old one and a part of a new one is no connection.
-    pub(crate) fn whole(self) -> Result<Option<Connection>> {
-        let Self { seeds, user, password, auth_source, ca_pem } = self;
-        let is_said = [&user, &password, &auth_source, &ca_pem].iter().any(|it| it.is_some());
-        if !is_said && seeds.is_none() {
-            return Ok(None);
+    pub(crate) fn whole(self) -> Result<Connecting> {
+        let Self { is_forgotten, seeds, user, password, auth_source, ca_pem } = self;
+        let is_said =
+            [&user, &password, &auth_source, &ca_pem].iter().any(|it| it.is_some()) || seeds.is_some();
+        match (is_forgotten, is_said) {
+            (false, false) => return Ok(Connecting::AsItIs),
+            (true, false) => return Ok(Connecting::ByItsOwnFile),
+            (true, true) => {
+                let problem = "it cannot be set and forgotten at once: say one of them";
+                return Err(Problem::invalid("connection", problem));
+            }
+            (false, true) => {}
         }
         let seeds = seeds.unwrap_or_default();
         let seeds = seeds.iter().map(|it| address(it)).collect::<Result<Vec<_>>>()?;
-        Ok(Some(Connection {
+        Ok(Connecting::So(Connection {
             seeds: seeds.into_iter().map(|it| Address { host: it.host.into(), port: it.port }).collect(),
             user: user.unwrap_or_default(),
             password: password.unwrap_or_default(),

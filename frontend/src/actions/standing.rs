@@ -1,26 +1,16 @@
 //! What of a backup somebody should look at, how far its copy is, and which seconds can be restored: what lags do not say.
 //!
-//! [`open_matters`] is a pure function of the events: what was noted as wrong, and not noted as over since. The rest is
-//! read from the stores. Used by [`overview`](super::overview) and the page of a replica set.
+//! What was noted as wrong, and not as over since, is a record ([`tidemark_metadata::Matter`]); the rest is read from the
+//! stores. Used by [`overview`](super::overview) and the page of a replica set.
 
 use super::backups::Backup;
 use super::{Actor, Result, backups, head_of, snapshots};
 use crate::site::Parts;
-use tidemark_base::UnixMillis;
+use tidemark_base::{Timestamp, UnixMillis};
+use tidemark_head::HeadError;
 use tidemark_head::head::HeadName;
-use tidemark_head::{HeadError, snapshot};
-use tidemark_metadata::{Event, GroupId, Job, JobKind, JobState, ReplicaSetId, Status, Subject, Text};
-
-/// How many of a group's events are looked through for what is still open.
-const EVENTS: usize = 300;
-/// Codes of events that stand until one of the others is noted of the same set. Without room no snapshot is taken, so
-/// one that was taken tells of room, too.
-const MATTERS: [(&str, &[&str]); 4] = [
-    ("SPACE_LOW", &["SPACE_BACK", "SNAPSHOT_TAKEN"]),
-    ("EXPIRY_PAUSED", &["EXPIRY_RESUMED"]),
-    ("RESYNC_REQUIRED", &["BACKUP_STARTED"]),
-    ("COPY_ORDERED", &["BACKUP_STARTED"]),
-];
+use tidemark_head::snapshot::{self, Snapshot};
+use tidemark_metadata::{BackupConfig, GroupId, Job, JobKind, JobState, ReplicaSetId, Status, Subject, Text};
 
 /// Something that somebody should look at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,39 +32,40 @@ pub(crate) enum Copying {
     Built { doing: Option<Text>, done: u64, total: Option<u64> },
 }
 
-/// The newest events of a group, as many as are looked through.
-pub(super) fn events(parts: &Parts, group: GroupId) -> Result<Vec<Event>> {
-    Ok(parts.metadata.events(Some(group), None, EVENTS)?)
-}
-
-/// What somebody should look at, the source's own problems first.
-pub(super) fn matters(parts: &Parts, backup: &Backup, events: &[Event]) -> Result<Vec<Matter>> {
+/// What somebody should look at, the source's own problems first; `open` is what is open of the group.
+pub(super) fn matters(
+    parts: &Parts,
+    backup: &Backup,
+    open: &[tidemark_metadata::Matter],
+    all: &[(u64, Snapshot)],
+) -> Result<Vec<Matter>> {
     let config = &backup.config;
-    if !matches!(config.status, Status::Started | Status::Provisioning) {
-        return Ok(Vec::new());
-    }
     let mut found = Vec::new();
-    if let Some(sight) = &backup.set.sight {
-        let said = |it: &Text| Matter { since: None, text: format!("The agent says: {it}") };
-        found.extend(sight.problems.iter().map(said));
+    if matches!(config.status, Status::Started | Status::Provisioning) {
+        if let Some(sight) = &backup.set.sight {
+            let said = |it: &Text| Matter { since: None, text: format!("The agent says: {it}") };
+            found.extend(sight.problems.iter().map(said));
+        }
+        let set = config.replica_set.to_string();
+        let own = open.iter().filter(|it| it.subject.as_ref().is_some_and(|of| of.as_str() == set));
+        found.extend(own.map(|it| Matter { since: Some(it.since), text: it.text.to_string() }));
+        for kind in [JobKind::Build, JobKind::Apply, JobKind::Expire] {
+            found.extend(work(parts, config.group, config.replica_set, kind)?.and_then(|job| failure(&job)));
+        }
     }
-    found.extend(open_matters(events, &config.replica_set.to_string()));
-    for kind in [JobKind::Build, JobKind::Apply, JobKind::Expire] {
-        found.extend(work(parts, config.group, config.replica_set, kind)?.and_then(|job| failure(&job)));
-    }
+    found.extend(damage(all));
     Ok(found)
 }
 
-/// What was noted of a set and is not over, of events that come newest first.
-fn open_matters(events: &[Event], set: &str) -> Vec<Matter> {
-    let own = |it: &&Event| it.what.subject.as_ref().is_some_and(|subject| subject.as_str() == set);
-    let open = MATTERS.iter().filter_map(|(code, ends)| {
-        let of_it = |it: &&Event| it.what.code.as_str() == *code || ends.contains(&it.what.code.as_str());
-        let last = events.iter().filter(own).find(of_it)?;
-        let is_open = last.what.code.as_str() == *code;
-        is_open.then(|| Matter { since: Some(last.at), text: last.what.text.to_string() })
-    });
-    open.collect()
+/// That snapshots are damaged, if some are.
+fn damage(all: &[(u64, Snapshot)]) -> Option<Matter> {
+    let damaged = all.iter().filter(|(_, it)| it.is_damaged).count();
+    let text = format!(
+        "{damaged} of {} snapshots could not be read whole when they were checked: run `tidemark store verify` on the \
+         store, and look at this server's disk. If the newest is among them, order a new copy.",
+        all.len()
+    );
+    (damaged > 0).then_some(Matter { since: None, text })
 }
 
 /// Why work waits or was given up.
@@ -134,43 +125,98 @@ pub(crate) fn window(
 ) -> Result<Option<(UnixMillis, UnixMillis)>> {
     backups::get(parts, actor, group, set)?;
     let name = head_of(group, set)?;
-    let slices = name.slices(&parts.store);
-    let Some(tip) = slices.tip()? else { return Ok(None) };
-    let begins = slices.line_start(&tip)?.at.ts;
+    let Some((begins, until)) = line(parts, &name)? else { return Ok(None) };
     let snapshots = snapshot::list(&parts.store, &name)?;
     // From the first root that the oplog goes on from.
-    let first = snapshots.iter().map(|(_, it)| it).filter(|it| !it.is_dead_branch && it.at.ts >= begins);
-    let first = first.min_by_key(|it| it.at.ts).map(snapshots::moment);
-    let last = UnixMillis(u64::from(tip.link.at.ts.secs) * 1000);
-    Ok(first.map(|first| (first, last.max(first))))
+    let first = bases(&snapshots, begins).map(|(_, it)| snapshots::moment(it)).min();
+    Ok(first.map(|first| (first, until.max(first))))
+}
+
+/// Where the oplog begins, and until when it reaches; none if there is none.
+pub(super) fn line(parts: &Parts, name: &HeadName) -> Result<Option<(Timestamp, UnixMillis)>> {
+    let slices = name.slices(&parts.store);
+    let Some(tip) = slices.tip()? else { return Ok(None) };
+    let until = UnixMillis(u64::from(tip.link.at.ts.secs) * 1000);
+    Ok(Some((slices.line_start(&tip)?.at.ts, until)))
+}
+
+/// The snapshots from which the oplog is gone on with to restore a second.
+fn bases(all: &[(u64, Snapshot)], begins: Timestamp) -> impl Iterator<Item = (u64, &Snapshot)> {
+    all.iter().filter(move |(_, it)| it.is_live() && it.at.ts >= begins).map(|(id, it)| (*id, it))
+}
+
+/// The seconds that can be restored only as long as a snapshot is there: from its own until the next one's that stays, or
+/// to the end. None if an earlier one is there to begin at.
+pub(super) fn lost_with(
+    id: u64,
+    all: &[(u64, Snapshot)],
+    config: &BackupConfig,
+    (begins, until): (Timestamp, UnixMillis),
+) -> Option<(UnixMillis, UnixMillis)> {
+    let (_, own) = bases(all, begins).find(|(it, _)| *it == id)?;
+    let stays = |other: u64| other != id && config.deletion_of(&snapshots::name(other)).is_none();
+    let first =
+        bases(all, begins).filter(|(other, _)| stays(*other)).map(|(_, it)| it).min_by_key(|it| it.at.ts);
+    match first {
+        Some(first) if first.at.ts <= own.at.ts => None,
+        Some(first) => Some((snapshots::moment(own), snapshots::moment(first))),
+        None => Some((snapshots::moment(own), until.max(snapshots::moment(own)))),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tidemark_metadata::{Code, Happening};
+    use tidemark_base::{BlockId, BlockKind, OpTime};
+    use tidemark_blockstore::RefVersion;
+    use tidemark_head::Diverged;
+    use tidemark_metadata::SnapshotName;
 
-    fn event(number: u64, code: &str, subject: &str) -> Event {
-        let (code, subject) = (Code::new(code).unwrap(), Subject::new(subject).unwrap());
-        let what = Happening { code, subject: Some(subject), actor: None, text: Text::fit("why") };
-        Event { group: None, number, at: UnixMillis(number), what }
+    fn taken(secs: u32) -> Snapshot {
+        Snapshot {
+            root: BlockId::of(BlockKind::Node, b"root"),
+            version: RefVersion(1),
+            at: OpTime { ts: Timestamp { secs, ordinal: 1 }, term: 1 },
+            taken: UnixMillis(0),
+            took_ms: 0,
+            is_dead_branch: false,
+            is_damaged: false,
+            collections: 0,
+            run_bytes: 0,
+            new_run_bytes: 0,
+            diverged: Diverged::NONE,
+            proven: None,
+        }
     }
 
     #[test]
-    fn what_was_noted_stands_until_it_is_noted_as_over_of_the_same_set() {
-        let low = event(1, "SPACE_LOW", "a");
-        let open = |events: &[&Event]| {
-            let newest_first: Vec<Event> = events.iter().rev().map(|it| (*it).clone()).collect();
-            open_matters(&newest_first, "a").len()
+    fn what_goes_with_a_snapshot_is_what_no_other_leads_to() {
+        let mut config = BackupConfig::new(GroupId::from_bytes([1; 12]), ReplicaSetId::from_bytes([2; 12]));
+        let line = (Timestamp { secs: 20, ordinal: 0 }, UnixMillis(99_000));
+        let mut all = vec![(1, taken(10)), (2, taken(30)), (3, taken(40)), (4, taken(50))];
+        let lost = |id, all: &[_], config: &BackupConfig| {
+            lost_with(id, all, config, line).map(|(from, until)| (from.0 / 1000, until.0 / 1000))
         };
-        assert_eq!(open(&[&low]), 1);
-        assert_eq!(open(&[&low, &event(2, "SPACE_BACK", "b")]), 1, "another set's");
-        assert_eq!(open(&[&low, &event(2, "SPACE_BACK", "a")]), 0);
-        assert_eq!(open(&[&low, &event(2, "SNAPSHOT_TAKEN", "a")]), 0);
-        assert_eq!(open(&[&low, &event(2, "SPACE_BACK", "a"), &event(3, "SPACE_LOW", "a")]), 1);
-        let ordered = event(2, "COPY_ORDERED", "a");
-        assert_eq!(open(&[&low, &ordered]), 2);
-        assert_eq!(open(&[&low, &ordered, &event(3, "BACKUP_STARTED", "a")]), 1);
+        assert_eq!(lost(1, &all, &config), None, "the oplog after it is gone");
+        assert_eq!(lost(2, &all, &config), Some((30, 40)));
+        assert_eq!(lost(3, &all, &config), None, "restored from the one before");
+        assert_eq!(lost(2, &all[..2], &config), Some((30, 99)), "all of them");
+        config.status = Status::Started;
+        config.order_deletion(&SnapshotName::new(snapshots::name(3)).unwrap(), UnixMillis(0)).unwrap();
+        assert_eq!(lost(2, &all, &config), Some((30, 50)), "the third goes, too");
+        all[3].1.is_damaged = true;
+        assert_eq!(lost(2, &all, &config), Some((30, 99)), "nothing begins at what is damaged");
+        assert_eq!(lost(4, &all, &config), None);
+        all[1].1.is_dead_branch = true;
+        assert_eq!(lost(2, &all, &config), None);
+    }
+
+    #[test]
+    fn damaged_snapshots_are_told_of_until_they_are_gone() {
+        let mut all = vec![(1, taken(10)), (2, taken(30))];
+        assert_eq!(damage(&all), None);
+        all[0].1.is_damaged = true;
+        assert!(damage(&all).unwrap().text.starts_with("1 of 2 snapshots could not be read"));
     }
 
     #[test]

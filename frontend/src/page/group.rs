@@ -5,6 +5,7 @@ use super::render::{Top, page};
 use super::stand::{Lag, lags, matter, summary};
 use super::view::{AgentRow, Button, EventRow, KeyRow, RestoreRow, buttons, restore_row};
 use crate::actions::overview::{self, SetView};
+use crate::actions::standing::Matter;
 use crate::actions::{Actor, Problem, Result, groups, keys, people, restores};
 use crate::login::doors::Desk;
 use crate::login::person::Person;
@@ -14,7 +15,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse as _, Redirect};
 use tidemark_base::UnixMillis;
 use tidemark_metadata::rules::roles::Permission;
-use tidemark_metadata::{Group, GroupId, Record as _, RestoreState, RestoreTarget, Status};
+use tidemark_metadata::{Event, Group, GroupId, Record as _, RestoreState, Status};
 
 /// Events on the page, and restores.
 const EVENTS: usize = 20;
@@ -28,17 +29,29 @@ struct GroupsPage {
     top: Top,
     groups: Vec<(String, String)>,
     may_create: bool,
+    /// What is wrong with the site, and what happened to it: for whoever runs it.
+    matters: Vec<String>,
+    events: Vec<EventRow>,
 }
 
 pub(super) async fn all(State(desk): State<Desk>, person: Person) -> Shown {
     let actor = person.actor.clone();
-    let groups: Vec<Group> = desk.site.run(move |site| groups::list(site, &actor)).await?;
     let may_create = person.actor.principal.may(Permission::ManageSite, None);
+    let read = move |site: &Parts| {
+        let (matters, events) = match may_create {
+            true => overview::of_site(site, &actor, EVENTS)?,
+            false => Default::default(),
+        };
+        Ok::<_, Problem>((groups::list(site, &actor)?, matters, events))
+    };
+    let (groups, matters, events): (Vec<Group>, Vec<Matter>, Vec<Event>) = desk.site.run(read).await?;
     if let ([only], false) = (groups.as_slice(), may_create) {
         return Ok(Redirect::to(&format!("/groups/{}", only.id)).into_response());
     }
     let groups = groups.iter().map(|it| (it.id.to_string(), it.name.to_string())).collect();
-    Ok(page(&GroupsPage { top: Top::of("Groups", &person), groups, may_create }))
+    let matters = matters.iter().map(matter).collect();
+    let events = events.iter().map(EventRow::of).collect();
+    Ok(page(&GroupsPage { top: Top::of("Groups", &person), groups, may_create, matters, events }))
 }
 
 #[derive(Template)]
@@ -46,6 +59,8 @@ pub(super) async fn all(State(desk): State<Desk>, person: Person) -> Shown {
 struct GroupPage {
     top: Top,
     id: String,
+    /// What is wrong with the store that all of it is in.
+    matters: Vec<String>,
     sets: Vec<SetCard>,
     restores: Vec<RestoreRow>,
     people: Vec<(String, String, String)>,
@@ -113,6 +128,7 @@ fn read(site: &Parts, person: &Person, group: GroupId, install: String) -> Resul
     Ok(GroupPage {
         top,
         id: group.to_string(),
+        matters: overview::of_store(site, actor, group)?.iter().map(matter).collect(),
         sets: sets.iter().map(|it| card(it, now)).collect(),
         restores,
         people: people.collect(),
@@ -127,17 +143,10 @@ fn read(site: &Parts, person: &Person, group: GroupId, install: String) -> Resul
     })
 }
 
-/// What a restore is of: the name of the replica set, and the moment of the snapshot, as far as they are still there.
-fn named(restore: &restores::Restore, sets: &[SetView]) -> (String, Option<UnixMillis>) {
-    let job = &restore.job;
-    let Some(set) = sets.iter().find(|it| it.backup.set.id == job.replica_set) else {
-        return (job.replica_set.to_string(), None);
-    };
-    let taken = match &job.target {
-        RestoreTarget::Snapshot { name } => set.snapshots.iter().find(|(it, _)| it == name.as_str()),
-        RestoreTarget::PointInTime { .. } => None,
-    };
-    (set.backup.set.name.to_string(), taken.map(|(_, at)| *at))
+/// The name of the replica set that a restore is of, as far as it is still there.
+fn named(restore: &restores::Restore, sets: &[SetView]) -> String {
+    let set = sets.iter().find(|it| it.backup.set.id == restore.job.replica_set);
+    set.map_or_else(|| restore.job.replica_set.to_string(), |it| it.backup.set.name.to_string())
 }
 
 fn key_rows(site: &Parts, actor: &Actor, group: GroupId) -> Result<(Vec<KeyRow>, Vec<KeyRow>)> {
@@ -170,7 +179,7 @@ fn card(view: &SetView, now: UnixMillis) -> SetCard {
         undo,
         lags: lags(view, now),
         hosts: hosts.collect(),
-        snapshots: view.snapshots.len(),
+        snapshots: view.snapshots,
         has_more: buttons.iter().any(|it| it.confirm.is_some()),
         buttons,
     }

@@ -4,7 +4,7 @@ use super::error::Shown;
 use super::render::{Top, page};
 use crate::actions::backups::{self, Changes};
 use crate::actions::restores::{self, LINK, When, Wish};
-use crate::actions::source::{Connecting, source_of};
+use crate::actions::source::{Said, source_of};
 use crate::actions::{Problem, Result, groups, keys, people, snapshots};
 use crate::login::doors::Desk;
 use crate::login::posted::{Fields, Order};
@@ -89,7 +89,7 @@ pub(super) async fn delete_snapshot(
 ) -> Shown {
     let (group, set) = (group_of(&group)?, set_of(&set)?);
     confirmed(&order.fields)?;
-    let done = move |site: &_| snapshots::delete(site, &order.person.actor, (group, set), &name);
+    let done = move |site: &_| snapshots::delete(site, &order.person.actor, (group, set), &name).map(drop);
     desk.site.run(done).await?;
     Ok(back_to_set(group, set))
 }
@@ -116,7 +116,8 @@ pub(super) async fn source(
     let excluded = fields.words("excluded").into_iter().map(Namespace::new).collect::<Result<_, _>>()?;
     let filled = |name| fields.filled(name).map(ToOwned::to_owned);
     let seeds: Vec<String> = fields.words("seeds").into_iter().map(ToOwned::to_owned).collect();
-    let connection = Connecting {
+    let connection = Said {
+        is_forgotten: fields.is_ticked("forget"),
         seeds: (!seeds.is_empty()).then_some(seeds),
         user: filled("user"),
         // As it was typed: spaces may be part of it.

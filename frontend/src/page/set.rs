@@ -13,6 +13,7 @@ use crate::site::Parts;
 use askama::Template;
 use axum::extract::{Path, State};
 use tidemark_base::UnixMillis;
+use tidemark_head::snapshot::Snapshot;
 use tidemark_metadata::rules::clock_watch::NEWS;
 use tidemark_metadata::rules::roles::Permission;
 use tidemark_metadata::{GroupId, ReplicaSet, ReplicaSetId, Status};
@@ -56,6 +57,8 @@ struct SnapshotRow {
     new: String,
     until: String,
     is_deleted: bool,
+    /// From when until when seconds can be restored only as long as it is there.
+    alone: Option<(String, String)>,
 }
 
 pub(super) async fn one(
@@ -136,17 +139,18 @@ fn rows(snapshots: &[Kept]) -> Vec<SnapshotRow> {
 
 fn row(kept: &Kept) -> SnapshotRow {
     let snapshot = &kept.snapshot;
-    let state = match (snapshot.is_dead_branch, snapshot.proven.is_some(), snapshot.known_divergences()) {
-        (true, ..) => "rolled back on the source",
-        (_, _, 1..) => "differs from the source",
-        (_, true, _) => "proven",
-        (_, false, _) => "stored, not proven yet",
+    let state = match snapshot {
+        Snapshot { is_damaged: true, .. } => "damaged: not all of it can be read",
+        Snapshot { is_dead_branch: true, .. } => "rolled back on the source",
+        it if it.known_divergences() > 0 => "differs from the source",
+        Snapshot { proven: Some(_), .. } => "proven",
+        Snapshot { proven: None, .. } => "stored, not proven yet",
     };
     SnapshotRow {
         name: kept.name(),
         at: moment(snapshots::moment(snapshot)),
         state,
-        is_doubtful: snapshot.is_dead_branch || snapshot.known_divergences() > 0,
+        is_doubtful: !snapshot.is_live() || snapshot.known_divergences() > 0,
         is_first_choice: false,
         size: size(snapshot.run_bytes),
         new: size(snapshot.new_run_bytes),
@@ -158,5 +162,6 @@ fn row(kept: &Kept) -> SnapshotRow {
             Stay::Terminated(at) => format!("goes with the backup after {}", moment(at)),
         },
         is_deleted: kept.is_deleted(),
+        alone: kept.alone.map(|(from, until)| (moment(from), moment(until))),
     }
 }

@@ -62,7 +62,7 @@ pub(super) fn summary(view: &SetView) -> String {
         (Status::Terminating, _) => String::new(),
         (_, Some(copying)) => copy_so_far(copying),
         _ if view.late.any() || !view.matters.is_empty() => "Running, but something needs a look.".to_owned(),
-        _ if view.snapshots.is_empty() => {
+        _ if view.snapshots == 0 => {
             "Running. The first snapshot is taken as soon as the copy is consistent.".to_owned()
         }
         _ => "Running, and all of it keeps up.".to_owned(),

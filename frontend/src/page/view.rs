@@ -2,6 +2,7 @@
 
 use super::render::{ago, moment, size};
 use crate::actions::restores::{Restore, progress};
+use crate::actions::snapshots;
 use tidemark_base::UnixMillis;
 use tidemark_metadata::{Agent, Event, RestoreState, RestoreTarget, Status};
 
@@ -53,16 +54,12 @@ pub(super) struct RestoreRow {
     pub(super) links: Vec<String>,
 }
 
-/// A restore of a replica set of this name, and of a snapshot of that moment.
-pub(super) fn restore_row(
-    restore: &Restore,
-    (set, taken): (String, Option<UnixMillis>),
-    now: UnixMillis,
-) -> RestoreRow {
+/// A restore of a replica set of this name.
+pub(super) fn restore_row(restore: &Restore, set: String, now: UnixMillis) -> RestoreRow {
     let job = &restore.job;
     let mut what = match &job.target {
-        RestoreTarget::Snapshot { name } => match taken {
-            Some(at) => format!("snapshot of {}", moment(at)),
+        RestoreTarget::Snapshot { name } => match &restore.snapshot {
+            Some(snapshot) => format!("snapshot of {}", moment(snapshots::moment(snapshot))),
             None => format!("snapshot {name}, which is gone"),
         },
         RestoreTarget::PointInTime { timestamp } => moment(UnixMillis(u64::from(timestamp.secs) * 1000)),
@@ -84,13 +81,6 @@ pub(super) fn restore_row(
         }
         RestoreState::Cancelled => "cancelled".to_owned(),
     };
-    let warning = match &job.state {
-        RestoreState::Ready { divergences, .. } if *divergences > 0 => Some(format!(
-            "This is not quite what the source had: {divergences} changes did not fit the copy. Some documents in it may \
-             be missing, old, or deleted on the source. If an earlier snapshot that is proven will do, restore that."
-        )),
-        _ => None,
-    };
     let links = restore.links.iter().map(|it| {
         let state = if it.is_good(now) { "good" } else { "dead" };
         format!("{state}, used {} of {} times, until {}", it.uses, it.max_uses, moment(it.expires_at))
@@ -102,7 +92,7 @@ pub(super) fn restore_row(
         what,
         asked: moment(job.created_at),
         state,
-        warning,
+        warning: restore.warning(),
         progress: parts.filter(|_| is_preparing),
         is_preparing,
         is_ready: matches!(job.state, RestoreState::Ready { .. }),
@@ -177,12 +167,6 @@ mod tests {
         for status in Status::ALL {
             for button in buttons(status) {
                 let to = Status::ALL.into_iter().find(|it| it.as_str() == button.status).unwrap();
-                // Starting for the first time becomes a copy.
-                let to = if (status, to) == (Status::Inactive, Status::Started) {
-                    Status::Provisioning
-                } else {
-                    to
-                };
                 assert!(status.may_become(to, Ordered::ByUser), "{status:?} {}", button.label);
             }
         }

@@ -3,7 +3,7 @@
 use super::ask::{Answer, Ask};
 use super::input::Input;
 use crate::actions::backups::{self, Backup, Changes};
-use crate::actions::source::{Connecting, source_name, source_of};
+use crate::actions::source::{Said, source_name, source_of};
 use crate::actions::{Problem, Result};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -49,6 +49,8 @@ pub(super) struct Patch {
     auth_source: Option<String>,
     ssl_ca_pem: Option<String>,
     seeds: Option<Vec<String>>,
+    /// False forgets what was set; that it is there cannot be ordered.
+    connection_provided: Option<bool>,
 }
 
 pub(super) async fn change(ask: Ask, Input(patch): Input<Patch>) -> Answer {
@@ -63,7 +65,12 @@ fn changes(patch: Patch) -> Result<Changes> {
     let excluded_namespaces = patch.excluded_namespaces.map(namespaces).transpose()?;
     let status = patch.status_name.as_deref().map(status).transpose()?;
     let sync_source = patch.sync_source.as_deref().map(source_of).transpose()?;
-    let connection = Connecting {
+    if patch.connection_provided == Some(true) {
+        let problem = "it is set by username and its like, and only forgotten by this: take false";
+        return Err(Problem::invalid("connectionProvided", problem));
+    }
+    let connection = Said {
+        is_forgotten: patch.connection_provided == Some(false),
         seeds: patch.seeds,
         user: patch.username,
         password: patch.password,

@@ -109,7 +109,7 @@ fn shown_restore(restore: &Restore) -> Value {
     };
     let (status, ready, error) = match &job.state {
         RestoreState::Preparing => ("IN_PROGRESS", None, None),
-        RestoreState::Ready { bytes, divergences } => ("FINISHED", Some((*bytes, *divergences)), None),
+        RestoreState::Ready { bytes, divergences, .. } => ("FINISHED", Some((*bytes, *divergences)), None),
         RestoreState::Failed { error } => ("BROKEN", None, Some(error.as_str())),
         RestoreState::Cancelled => ("KILLED", None, None),
     };
@@ -128,7 +128,9 @@ fn shown_restore(restore: &Restore) -> Value {
         "statusName": status,
         "error": error,
         "sizeBytes": ready.map(|it| it.0),
-        "isPossiblyInconsistent": ready.map(|it| it.1 > 0),
+        "isPossiblyInconsistent": ready.map(|it| it.1 > 0 || restore.is_rolled_back()),
+        "isRolledBack": restore.is_rolled_back(),
+        "warning": restore.warning(),
         "divergences": ready.map(|it| it.1),
         "progress": {
             "doing": doing.as_ref().map(|it| it.as_str()),

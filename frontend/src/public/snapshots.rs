@@ -1,4 +1,5 @@
-//! Snapshots of a replica set. They go by retention, or one by one: that is undone for a day by `{"deleted": false}`.
+//! Snapshots of a replica set. They go by retention, or one by one: that is undone for a day by `{"deleted": false}`, and
+//! answered with the snapshot, which says in `secondsLostWithIt` what can be restored no more without it.
 
 use super::ask::{Answer, Ask};
 use super::input::Input;
@@ -33,8 +34,8 @@ pub(super) async fn get(ask: Ask) -> Answer {
 
 pub(super) async fn delete(ask: Ask) -> Answer {
     let (id, name) = (ask.set()?, ask.name("snapshotId").to_owned());
-    ask.run(move |parts, actor| snapshots::delete(parts, actor, id, &name)).await?;
-    ask.done()
+    let kept = ask.run(move |parts, actor| snapshots::delete(parts, actor, id, &name)).await?;
+    ask.one(shown_snapshot(&kept, id.0, id.1))
 }
 
 /// What can be changed of a snapshot.
@@ -48,8 +49,7 @@ pub(super) async fn change(ask: Ask, Input(change): Input<Change>) -> Answer {
     let (id, name) = (ask.set()?, ask.name("snapshotId").to_owned());
     let kept = ask.run(move |parts, actor| {
         if change.deleted {
-            snapshots::delete(parts, actor, id, &name)?;
-            snapshots::get(parts, actor, id, &name)
+            snapshots::delete(parts, actor, id, &name)
         } else {
             snapshots::undelete(parts, actor, id, &name)
         }
@@ -66,12 +66,17 @@ fn shown_snapshot(kept: &Kept, group: GroupId, set: ReplicaSetId) -> Value {
         "clusterId": set.to_string(),
         "created": {"date": moment, "increment": snapshot.at.ts.ordinal},
         "complete": true,
-        "stateName": if snapshot.proven.is_some() { "PROVEN" } else { "STORED" },
-        "isPossiblyInconsistent": snapshot.is_dead_branch || snapshot.known_divergences() > 0,
+        "stateName": match (snapshot.is_damaged, snapshot.proven) {
+            (true, _) => "DAMAGED",
+            (false, Some(_)) => "PROVEN",
+            (false, None) => "STORED",
+        },
+        "isPossiblyInconsistent": !snapshot.is_live() || snapshot.known_divergences() > 0,
         "isRolledBack": snapshot.is_dead_branch,
         "divergences": snapshot.known_divergences(),
         "deleted": kept.is_deleted(),
         "expires": kept.ends().map(shown),
+        "secondsLostWithIt": kept.alone.map(|(from, until)| json!({"from": shown(from), "until": shown(until)})),
         "parts": [{
             "clusterId": set.to_string(),
             "typeName": "REPLICA_SET",

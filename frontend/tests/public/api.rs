@@ -5,9 +5,10 @@ use crate::rig::{NOW, Rig, SET, URL};
 use axum::http::{StatusCode, header};
 use serde_json::{Value, json};
 use std::time::Duration;
+use tidemark_metadata::rules::lease::Holder;
 use tidemark_metadata::{
-    Agent, BackupConfig, HostName, Job, JobKind, JobState, Ordered, RestoreJob, RestoreJobId, RestoreState,
-    Status, Subject, Text,
+    Agent, BackupConfig, HostName, Job, JobKind, JobState, Ordered, Outcome, RestoreJob, RestoreJobId,
+    RestoreState, Status, Subject, Text,
 };
 
 #[tokio::test]
@@ -229,6 +230,76 @@ async fn a_snapshot_is_deleted_and_that_is_undone() {
 }
 
 #[tokio::test]
+async fn which_seconds_go_with_a_snapshot_is_told_before_and_when_it_is_deleted() {
+    let rig = Rig::new();
+    let group = format!("/groups/{}", rig.group);
+    let at = format!("{group}/clusters/{SET}/snapshots");
+    let config = BackupConfig::new(rig.group, SET.parse().unwrap());
+    rig.put(&BackupConfig { status: Status::Started, ..config });
+    rig.go_on(1800);
+    let (second, _) = rig.head.lock().unwrap().snapshot(&*rig.clock).unwrap();
+    let (first, second) = (format!("{at}/{}", rig.snapshot), format!("{at}/{second:016x}"));
+    let lost = json!({"from": "2026-11-22T09:00:00Z", "until": "2026-11-22T09:30:00Z"});
+    assert_eq!(rig.get("reader", &format!("GET {first}"), "").await["secondsLostWithIt"], lost);
+    assert_eq!(rig.get("reader", &format!("GET {second}"), "").await["secondsLostWithIt"], Value::Null);
+    let deleted = rig.get("admin", &format!("DELETE {first}"), "").await;
+    assert_eq!((&deleted["deleted"], &deleted["secondsLostWithIt"]), (&json!(true), &lost));
+    let events = rig.get("reader", &format!("GET {group}/events"), "").await.to_string();
+    assert!(events.contains("the seconds from 2026-11-22T09:00:00Z until 2026-11-22T09:30:00Z"), "{events}");
+}
+
+#[tokio::test]
+async fn a_snapshot_that_is_damaged_says_so_and_so_does_a_restore_of_it() {
+    let rig = Rig::new();
+    let group = format!("/groups/{}/clusters/{SET}", rig.group);
+    rig.damage_snapshot();
+    let shown = rig.get("reader", &format!("GET {group}/snapshots/{}", rig.snapshot), "").await;
+    assert_eq!((&shown["stateName"], &shown["isPossiblyInconsistent"]), (&json!("DAMAGED"), &json!(true)));
+    let body = json!({"snapshotId": rig.snapshot}).to_string();
+    let made = rig.get("admin", &format!("POST {group}/restoreJobs"), &body).await;
+    assert!(made["results"][0]["warning"].as_str().unwrap().contains("damaged"));
+}
+
+#[tokio::test]
+async fn a_connection_that_was_set_is_forgotten() {
+    let rig = Rig::new();
+    let at = format!("/groups/{}/backupConfigs/{SET}", rig.group);
+    let set = r#"{"username":"backup","password":"hunter2hunter2"}"#;
+    assert_eq!(rig.get("admin", &format!("PATCH {at}"), set).await["connectionProvided"], true);
+    for bad in [r#"{"connectionProvided":true}"#, r#"{"connectionProvided":false,"username":"x"}"#] {
+        assert_eq!(
+            rig.ask("admin", &format!("PATCH {at}"), bad).await.status,
+            StatusCode::BAD_REQUEST,
+            "{bad}"
+        );
+    }
+    let cleared = rig.get("admin", &format!("PATCH {at}"), r#"{"connectionProvided":false}"#).await;
+    assert_eq!(cleared["connectionProvided"], false);
+    let id = BackupConfig::id_of(rig.group, SET.parse().unwrap());
+    assert!(rig.metadata().get::<BackupConfig>(&id).unwrap().record.connection.is_none());
+    let events = rig.get("reader", &format!("GET /groups/{}/events", rig.group), "").await;
+    assert!(events["results"][0].to_string().contains("what was set was deleted"), "{events}");
+}
+
+#[tokio::test]
+async fn a_snapshot_that_is_ordered_while_one_is_taken_is_taken_afterwards() {
+    let rig = Rig::new();
+    let at = format!("POST /groups/{}/clusters/{SET}/snapshots", rig.group);
+    let config = BackupConfig::new(rig.group, SET.parse().unwrap());
+    rig.put(&BackupConfig { status: Status::Started, ..config });
+    rig.get("admin", &at, "{}").await;
+    let id = Job::id_of(Some(rig.group), JobKind::Snapshot, &Subject::new(SET).unwrap());
+    let holder = Holder { name: Subject::new("d1").unwrap(), incarnation: [1; 8] };
+    let claim = rig.metadata().claim_job(&id, &holder, NOW).unwrap().unwrap();
+    rig.get("admin", &at, "{}").await;
+    rig.site.parts().with_entropy(|it| rig.metadata().finish_job(&claim, &Outcome::Done, NOW, it)).unwrap();
+    assert!(
+        rig.metadata().get::<Job>(&id).unwrap().record.is_open(),
+        "it may be of a moment before the order"
+    );
+}
+
+#[tokio::test]
 async fn a_restore_of_a_state_that_differs_from_the_source_says_so() {
     let rig = Rig::new();
     let at = format!("/groups/{}/clusters/{SET}/restoreJobs", rig.group);
@@ -239,14 +310,26 @@ async fn a_restore_of_a_state_that_differs_from_the_source_says_so() {
     let record = RestoreJob::id_of(rig.group, id.parse::<RestoreJobId>().unwrap());
     for (divergences, is_inconsistent) in [(0, false), (3, true)] {
         let job = rig.metadata().get::<RestoreJob>(&record).unwrap().record;
-        rig.put(&RestoreJob { state: RestoreState::Ready { bytes: 7, divergences }, ..job });
+        rig.put(&RestoreJob {
+            state: RestoreState::Ready { bytes: 7, divergences, is_rolled_back: false },
+            ..job
+        });
         let shown = rig.get("reader", &format!("GET {at}/{id}"), "").await;
         assert_eq!(
             (&shown["isPossiblyInconsistent"], &shown["sizeBytes"]),
             (&json!(is_inconsistent), &json!(7))
         );
         assert_eq!(shown["divergences"], divergences);
+        assert_eq!((&shown["isRolledBack"], shown["warning"].is_null()), (&json!(false), divergences == 0));
     }
+    let job = rig.metadata().get::<RestoreJob>(&record).unwrap().record;
+    rig.put(&RestoreJob {
+        state: RestoreState::Ready { bytes: 7, divergences: 0, is_rolled_back: true },
+        ..job
+    });
+    let shown = rig.get("reader", &format!("GET {at}/{id}"), "").await;
+    assert_eq!((&shown["isRolledBack"], &shown["isPossiblyInconsistent"]), (&json!(true), &json!(true)));
+    assert!(shown["warning"].as_str().unwrap().contains("rolled back"));
 }
 
 #[tokio::test]

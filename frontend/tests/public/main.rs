@@ -11,3 +11,4 @@ mod pages;
 mod rig;
 mod states;
 mod table;
+mod unreadable;

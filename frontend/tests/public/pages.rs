@@ -3,7 +3,7 @@
 
 use crate::doors::{form, look};
 use crate::rig::{Answer, NOW, Rig, SET};
-use crate::states::{complained, copied, heard_of, noted, status, strange_sets};
+use crate::states::{complained, copied, heard_of, noted, noted_of_site, status, strange_sets};
 use axum::http::StatusCode;
 use std::time::Duration;
 use tidemark_base::UnixMillis;
@@ -229,6 +229,7 @@ async fn a_snapshot_is_deleted_by_its_form_and_that_is_undone_by_another() {
     assert_eq!(send("delete", false).await, StatusCode::BAD_REQUEST, "not without a confirmation");
     let text = page(&rig, "set-silent", &set, &cookie).await;
     assert!(!text.contains("will be deleted") && text.contains("Nothing expires until one is"));
+    assert!(!text.contains("and with it the seconds"), "the other one is of the same moment");
     assert_eq!(send("delete", true).await, StatusCode::SEE_OTHER);
     let text = page(&rig, "set-deleting", &set, &cookie).await;
     assert!(text.contains("will be deleted after") && text.contains("Undo the deletion"));
@@ -256,7 +257,10 @@ async fn a_restore_that_differs_from_the_source_warns_whoever_fetches_it() {
     let of = format!("{}:", rig.group);
     let all = rig.metadata().all::<RestoreJob>(tidemark_metadata::By::IdPrefix(&of)).unwrap();
     let job = all[0].record.clone();
-    rig.put(&RestoreJob { state: RestoreState::Ready { bytes: 7, divergences: 3 }, ..job });
+    rig.put(&RestoreJob {
+        state: RestoreState::Ready { bytes: 7, divergences: 3, is_rolled_back: false },
+        ..job
+    });
     let text = page(&rig, "restore-diverged", &at, &cookie).await;
     assert!(text.contains("not quite what the source had: 3 changes"), "{text}");
 }
@@ -323,6 +327,108 @@ async fn what_needs_a_look_is_said_until_it_is_over() {
     noted(&rig, "SPACE_BACK", "there is room again");
     let text = page(&rig, "over", &at, &cookie).await;
     assert!(!text.contains("class=\"matter\"") && text.contains("all of it keeps up"));
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_still_said_after_many_other_events() {
+    let rig = Rig::new();
+    let user = rig.person("boss@example.com", None);
+    let (cookie, _) = rig.session(&user);
+    status(&rig, Status::Started);
+    noted(&rig, "HEAD_DIVERGED", "3 operations did not fit");
+    noted(&rig, "SNAPSHOT_DIVERGED", "snapshot 7 is not what the source had");
+    (0..400).for_each(|_| noted(&rig, "SNAPSHOT_TAKEN", "a snapshot"));
+    let text = page(&rig, "long-open", &format!("/groups/{}", rig.group), &cookie).await;
+    for said in ["3 operations did not fit", "snapshot 7 is not what the source had"] {
+        assert!(text.contains(&format!("Since 2026-11-22 10:00:00 UTC: {said}")), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_the_site_is_told_to_whoever_runs_it_and_its_gist_to_all() {
+    let rig = Rig::new();
+    let boss = rig.person("boss@example.com", None);
+    let reader = rig.person("reader@example.com", Some(Role::ReadOnly));
+    let ((owner, _), (cookie, _)) = (rig.session(&boss), rig.session(&reader));
+    let at = format!("/groups/{}", rig.group);
+    let found = "pack 7 is damaged; it hurts the heads of <others>";
+    noted_of_site(&rig, "STORE_DAMAGED", found);
+    noted_of_site(&rig, "STORE_FULL", "the disk is too full to collect all garbage");
+    let text = page(&rig, "site-damaged", "/", &owner).await;
+    let shown = "pack 7 is damaged; it hurts the heads of &#60;others&#62;";
+    assert_eq!(text.matches(shown).count(), 2, "what stands, and the event");
+    let text = page(&rig, "group-of-damaged-site", &at, &cookie).await;
+    assert!(text.contains("The store that keeps these backups is damaged") && !text.contains("pack 7"));
+    assert!(text.contains("The disk of the store is too full"));
+    let text = look(&rig, "/", &cookie).await.text();
+    assert!(!text.contains("pack 7"), "not to those who only are in a group");
+    noted_of_site(&rig, "STORE_SOUND", "all of it is sound");
+    noted_of_site(&rig, "STORE_ROOMY", "there is room");
+    assert!(!page(&rig, "site-sound", &at, &cookie).await.contains("class=\"matter\""));
+}
+
+#[tokio::test]
+async fn a_damaged_snapshot_is_shown_as_such_and_is_nobodys_first_choice() {
+    let rig = Rig::new();
+    let user = rig.person("boss@example.com", None);
+    let (cookie, csrf) = rig.session(&user);
+    status(&rig, Status::Started);
+    rig.damage_snapshot();
+    let (second, _) = rig.head.lock().unwrap().snapshot(&*rig.clock).unwrap();
+    let at = format!("/groups/{}", rig.group);
+    let set = format!("{at}/sets/{SET}");
+    let text = page(&rig, "set-damaged", &set, &cookie).await;
+    assert!(text.contains("class=\"late\">damaged: not all of it can be read"));
+    assert!(text.contains(&format!("<option value=\"{second:016x}\" selected>")));
+    assert!(
+        text.contains(&format!("<option value=\"{}\">", rig.snapshot)),
+        "a part of it may be all that is left"
+    );
+    let fields = [("csrf", csrf.as_str()), ("snapshot", rig.snapshot.as_str())];
+    rig.send(form(&format!("{set}/restores"), &cookie, &fields)).await;
+    let text = page(&rig, "restore-damaged", &at, &cookie).await;
+    assert!(text.contains("1 of 2 snapshots could not be read whole"));
+    assert!(text.contains("This snapshot is damaged"), "{text}");
+}
+
+#[tokio::test]
+async fn a_restore_of_a_state_that_was_rolled_back_warns_whoever_fetches_it() {
+    let rig = Rig::new();
+    let user = rig.person("boss@example.com", None);
+    let (cookie, csrf) = rig.session(&user);
+    let at = format!("/groups/{}", rig.group);
+    let fields = [("csrf", csrf.as_str()), ("snapshot", rig.snapshot.as_str())];
+    rig.send(form(&format!("{at}/sets/{SET}/restores"), &cookie, &fields)).await;
+    assert!(!page(&rig, "restore-live", &at, &cookie).await.contains("was rolled back"));
+    let of = format!("{}:", rig.group);
+    let job =
+        rig.metadata().all::<RestoreJob>(tidemark_metadata::By::IdPrefix(&of)).unwrap().remove(0).record;
+    let ready = |divergences| RestoreState::Ready { bytes: 7, divergences, is_rolled_back: true };
+    rig.put(&RestoreJob { state: ready(0), ..job.clone() });
+    let text = page(&rig, "restore-rolled-back", &at, &cookie).await;
+    assert!(text.contains("This state was rolled back on the source"));
+    rig.put(&RestoreJob { state: ready(3), ..job });
+    let text = page(&rig, "restore-both", &at, &cookie).await;
+    assert!(text.contains("was rolled back on the source") && text.contains("3 changes did not fit"));
+}
+
+#[tokio::test]
+async fn what_was_set_of_how_to_connect_is_forgotten_by_a_box() {
+    let rig = Rig::new();
+    let user = rig.person("boss@example.com", None);
+    let (cookie, csrf) = rig.session(&user);
+    let set = format!("/groups/{}/sets/{SET}", rig.group);
+    let send = async |fields: &[(&str, &str)]| {
+        let fields = [&[("csrf", csrf.as_str())], fields].concat();
+        rig.send(form(&format!("{set}/source"), &cookie, &fields)).await
+    };
+    assert!(!page(&rig, "not-connected", &set, &cookie).await.contains("name=\"forget\""));
+    send(&[("user", "backup"), ("password", "hunter2")]).await;
+    assert!(page(&rig, "forget", &set, &cookie).await.contains("name=\"forget\""));
+    let both = send(&[("forget", "yes"), ("user", "other")]).await;
+    assert_eq!(both.status, StatusCode::BAD_REQUEST, "{}", both.text());
+    assert_eq!(send(&[("forget", "yes")]).await.status, StatusCode::SEE_OTHER);
+    assert!(page(&rig, "forgotten", &set, &cookie).await.contains("as its own file says"));
 }
 
 #[tokio::test]

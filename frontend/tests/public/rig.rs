@@ -1,11 +1,12 @@
 //! A site with two groups, a replica set with a head, and keys of all kinds.
 
+use crate::unreadable::Unreadable;
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, Request, Response, StatusCode};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use tidemark_base::bson::Doc;
+use tidemark_base::bson::{Doc, DocWriter, kind};
 use tidemark_base::clock::ManualClock;
 use tidemark_base::{Clock as _, CollectionUuid, OpTime, SeededEntropy, Timestamp, UnixMillis};
 use tidemark_blockstore::{MemoryBackend, Store};
@@ -14,9 +15,11 @@ use tidemark_frontend::login::Doors;
 use tidemark_frontend::site::{Parts, Site};
 use tidemark_frontend::{download, page, public};
 use tidemark_head::export::{self, Restorable};
+use tidemark_head::follow::follow;
 use tidemark_head::fork::Fork;
 use tidemark_head::head::{Head, HeadName};
 use tidemark_head::import::Import;
+use tidemark_head::snapshot;
 use tidemark_metadata::rules::roles::{Role, Roles};
 use tidemark_metadata::{
     Batch, GroupId, HostName, MemoryStore, Metadata, Name, NewApiKey, ReplicaSet, ReplicaSetId, RestoreJob,
@@ -24,7 +27,7 @@ use tidemark_metadata::{
 };
 use tidemark_oplog::catalog::Collection;
 use tidemark_oplog::filter::Filter;
-use tidemark_oplog::slice::Link;
+use tidemark_oplog::slice::{Link, SliceWriter};
 use tower::ServiceExt as _;
 
 /// 2026-11-22T10:00:00Z.
@@ -39,6 +42,7 @@ const DOCUMENTS: i32 = 3000;
 /// A site and what is in it.
 pub(crate) struct Rig {
     pub(crate) site: Site,
+    backend: Arc<MemoryBackend>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) router: Router,
     pub(crate) group: GroupId,
@@ -79,7 +83,8 @@ impl Rig {
     /// A site that is reached by an address.
     pub(crate) fn at(doors: Doors, url: &str) -> Self {
         let metadata = Metadata::new(Arc::new(MemoryStore::new()));
-        let store = Store::new(Arc::new(MemoryBackend::new(&mut SeededEntropy::new(3))));
+        let backend = Arc::new(MemoryBackend::new(&mut SeededEntropy::new(3)));
+        let store = Store::new(backend.clone());
         let clock = Arc::new(ManualClock::at(NOW));
         let sealing = SealingKey::from_bytes(&[7; 32]);
         let mut entropy = SeededEntropy::new(5);
@@ -121,7 +126,7 @@ impl Rig {
             .merge(page::router(site.clone(), doors, trust))
             .merge(download::router(site.clone()));
         let snapshot = format!("{number:016x}");
-        Self { site, clock, router, group: own, other, head: Mutex::new(head), snapshot, keys }
+        Self { site, backend, clock, router, group: own, other, head: Mutex::new(head), snapshot, keys }
     }
 
     pub(crate) fn metadata(&self) -> &Metadata {
@@ -167,9 +172,32 @@ impl Rig {
         let bytes = restorable.archive_bytes(&plan, &prepared).unwrap();
         restorable.bytes = bytes.strict_add_signed(lie);
         restorable.put(fork.session(), &name, id).unwrap();
-        let ready = RestoreState::Ready { bytes, divergences: 0 };
+        let ready = RestoreState::Ready { bytes, divergences: 0, is_rolled_back: false };
         self.metadata().change::<RestoreJob, _>(&record, |it| it.set_state(ready.clone())).unwrap();
         bytes
+    }
+
+    /// A no-op comes so many seconds after what the snapshot is of, and is applied.
+    pub(crate) fn go_on(&self, secs: u32) {
+        let (store, mut head) = (&self.site.parts().store, self.head.lock().unwrap());
+        let slices = HeadName::new(&self.group.to_string(), SET).unwrap().slices(store);
+        let entry = no_op(Timestamp { secs: head.at().ts.secs + secs, ordinal: 1 });
+        let mut writer = SliceWriter::new(slices.tip().unwrap().unwrap().link);
+        writer.push(Doc::new(&entry).unwrap()).unwrap();
+        slices.append(&store.session(&[]).unwrap(), &writer.finish().unwrap().bytes).unwrap();
+        let (tip, position) = (slices.tip().unwrap().unwrap(), head.state().position());
+        follow(&slices, &tip, position, Timestamp::MAX, &mut |entries, end| {
+            head.apply(entries)?;
+            end.into_iter().try_for_each(|end| head.pass_slice(end))
+        })
+        .unwrap();
+    }
+
+    /// Lets a proof of the snapshot have failed.
+    pub(crate) fn damage_snapshot(&self) {
+        let name = HeadName::new(&self.group.to_string(), SET).unwrap();
+        let id = u64::from_str_radix(&self.snapshot, 16).unwrap();
+        snapshot::prove(&Store::new(Arc::new(Unreadable(self.backend.clone()))), &name, id).unwrap_err();
     }
 
     /// Somebody with a role in the group, and the password `correct horse`.
@@ -229,6 +257,21 @@ fn head(store: &Store, name: &HeadName) -> Head {
     let head = import.finish(name, None).unwrap();
     name.slices(store).start(&store.session(&[]).unwrap(), Link::genesis(at)).unwrap();
     head
+}
+
+/// An entry of the oplog that does nothing.
+fn no_op(at: Timestamp) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut doc = DocWriter::new(&mut bytes);
+    let open = doc.begin();
+    doc.string(b"op", b"n");
+    doc.string(b"ns", b"");
+    doc.raw(kind::OBJECT, b"o", Doc::EMPTY.as_bytes());
+    doc.timestamp(b"ts", at);
+    doc.int64(b"t", 1);
+    doc.int64(b"v", 2);
+    doc.end(open);
+    bytes
 }
 
 /// `{_id: id, text: text}` as BSON.

@@ -62,6 +62,17 @@ pub(crate) fn noted(rig: &Rig, code: &str, text: &str) {
     rig.metadata().note(Some(rig.group), rig.site.parts().clock.now(), &what).unwrap();
 }
 
+/// Lets a daemon note something of the site.
+pub(crate) fn noted_of_site(rig: &Rig, code: &str, text: &str) {
+    let what = tidemark_metadata::Happening {
+        code: tidemark_metadata::Code::new(code).unwrap(),
+        subject: None,
+        actor: Some(Subject::new("daemon").unwrap()),
+        text: Text::fit(text),
+    };
+    rig.metadata().note(None, rig.site.parts().clock.now(), &what).unwrap();
+}
+
 /// Lets an agent be in the middle of a copy.
 pub(crate) fn copied(rig: &Rig) {
     let name = HeadName::new(&rig.group.to_string(), SET).unwrap();

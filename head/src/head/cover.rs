@@ -20,7 +20,7 @@ pub enum Taken {
 }
 
 impl Head {
-    /// Flushes, and keeps the root as a snapshot if it differs from the newest one of this branch; else notes until when
+    /// Flushes, and keeps the root as a snapshot if it differs from the newest sound one of this branch; else notes until when
     /// that one stands.
     ///
     /// # Errors
@@ -28,7 +28,7 @@ impl Head {
     pub fn snapshot_if_changed(&mut self, clock: &dyn Clock) -> Result<Taken> {
         self.state.require_consistent()?;
         let snapshots = snapshot::list(&self.store, &self.name)?;
-        if let Some((id, newest)) = snapshots.into_iter().rfind(|(_, it)| !it.is_dead_branch) {
+        if let Some((id, newest)) = snapshots.into_iter().rfind(|(_, it)| it.is_live()) {
             let covered = Covered { snapshot: id, until: self.at() };
             let session = self.session()?;
             let root = self.state.flush(&session)?;

@@ -44,7 +44,7 @@ impl Head {
             return Ok(Line::WentBack(self.at()));
         }
         let snapshots = snapshot::list(&self.store, &self.name)?;
-        let mut live: Vec<_> = snapshots.iter().filter(|(_, it)| !it.is_dead_branch).collect();
+        let mut live: Vec<_> = snapshots.iter().filter(|(_, it)| it.is_live()).collect();
         live.sort_by_key(|(id, it)| Reverse((it.at.ts, *id)));
         for (_, target) in live {
             if line.has(&Place::of_root(&Root::read(&self.store, target.root)?))? {

@@ -1,7 +1,8 @@
 //! Snapshots: roots that are kept, each by a ref of its own.
 //!
 //! Taken by a head ([`crate::head::Head::snapshot`]), listed and deleted by anyone. A snapshot is *stored* when its
-//! ref is set, and *proven* when all of it has been read and folded once ([`prove`]). Deleting one deletes
+//! ref is set, *proven* when all of it has been read and folded once ([`prove`]), and *damaged* when that failed: then
+//! nothing goes on from it, until a later proof finds it sound. Deleting one deletes
 //! the ref; its blocks are garbage then, unless others share them. Retention is not decided here.
 
 mod covered;
@@ -48,6 +49,7 @@ impl Snapshot {
             taken: now,
             took_ms: 0,
             is_dead_branch: false,
+            is_damaged: false,
             collections: entries.len() as u64,
             run_bytes: bytes_of(runs),
             new_run_bytes,
@@ -127,7 +129,7 @@ pub fn get(store: &Store, name: &HeadName, id: u64) -> Result<Snapshot> {
 /// So many snapshots are looked at by their numbers before all are listed.
 const LOOKED_AT: usize = 4;
 
-/// The newest snapshot below a number that is on no dead branch. Nearly always it is the last one: what taking a
+/// The newest snapshot below a number that something may go on from. Nearly always it is the last one: what taking a
 /// snapshot costs is not to grow with how many there are.
 ///
 /// # Errors
@@ -135,13 +137,13 @@ const LOOKED_AT: usize = 4;
 pub(crate) fn newest(store: &Store, name: &HeadName, below: u64) -> Result<Option<Snapshot>> {
     for id in (0..below).rev().take(LOOKED_AT) {
         match get(store, name, id) {
-            Ok(found) if !found.is_dead_branch => return Ok(Some(found)),
+            Ok(found) if found.is_live() => return Ok(Some(found)),
             Ok(_) | Err(HeadError::NoSnapshot { .. }) => {}
             Err(error) => return Err(error),
         }
     }
     let mut all = list(store, name)?.into_iter().rev().map(|(_, found)| found);
-    Ok(all.find(|found| !found.is_dead_branch))
+    Ok(all.find(Snapshot::is_live))
 }
 
 /// Deletes a snapshot.

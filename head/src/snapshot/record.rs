@@ -13,6 +13,7 @@ const MAGIC: [u8; 8] = *b"TIDESNAP";
 const VERSION: u32 = 1;
 const IS_PROVEN: u32 = 1;
 const IS_DEAD_BRANCH: u32 = 2;
+const IS_DAMAGED: u32 = 4;
 
 /// A root that is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub struct Snapshot {
     pub took_ms: u64,
     /// The head went back to before it: the source may never have had this state.
     pub is_dead_branch: bool,
+    /// The last proof failed: a part of it could not be read.
+    pub is_damaged: bool,
     /// How many collections it has.
     pub collections: u64,
     /// Plain bytes of all its runs.
@@ -53,6 +56,13 @@ pub struct Proven {
 }
 
 impl Snapshot {
+    /// Whether the head may go on from it, or a restore of a second begin at it: it is on the head's branch, and nobody has
+    /// found damage in it.
+    #[must_use]
+    pub const fn is_live(&self) -> bool {
+        !self.is_dead_branch && !self.is_damaged
+    }
+
     /// Whether it is proven to be a state that its source had: nothing did not fit, now or before.
     #[must_use]
     pub fn is_clean(&self) -> bool {
@@ -69,8 +79,12 @@ impl Snapshot {
         let mut out = Vec::with_capacity(128);
         out.extend_from_slice(&MAGIC);
         out.put_u32(VERSION);
-        let proven = if self.proven.is_some() { IS_PROVEN } else { 0 };
-        out.put_u32(proven | if self.is_dead_branch { IS_DEAD_BRANCH } else { 0 });
+        let flags = [
+            (self.proven.is_some(), IS_PROVEN),
+            (self.is_dead_branch, IS_DEAD_BRANCH),
+            (self.is_damaged, IS_DAMAGED),
+        ];
+        out.put_u32(flags.iter().filter(|(is, _)| *is).map(|(_, flag)| flag).sum());
         put_optime(self.at, &mut out);
         out.put_u64(self.taken.0);
         out.put_u64(self.took_ms);
@@ -99,7 +113,7 @@ impl Snapshot {
         }
         let before = reader.clone();
         let flags = reader.u32("flags")?;
-        if flags & !(IS_PROVEN | IS_DEAD_BRANCH) != 0 {
+        if flags & !(IS_PROVEN | IS_DEAD_BRANCH | IS_DAMAGED) != 0 {
             return Err(before.error("flags of a snapshot", unknown(flags.into())));
         }
         let at = optime(&mut reader)?;
@@ -127,6 +141,7 @@ impl Snapshot {
             taken,
             took_ms,
             is_dead_branch: flags & IS_DEAD_BRANCH != 0,
+            is_damaged: flags & IS_DAMAGED != 0,
             collections,
             run_bytes,
             new_run_bytes,
@@ -152,13 +167,20 @@ mod tests {
             taken: UnixMillis(5),
             took_ms: 11,
             is_dead_branch: true,
+            is_damaged: true,
             collections: 6,
             run_bytes: 7,
             new_run_bytes: 8,
             diverged: Diverged { operations: 9, first: OpTime::NULL },
             proven,
         };
-        let stored = Snapshot { is_dead_branch: false, diverged: Diverged::NONE, proven: None, ..snapshot };
+        let stored = Snapshot {
+            is_dead_branch: false,
+            is_damaged: false,
+            diverged: Diverged::NONE,
+            proven: None,
+            ..snapshot
+        };
         assert_eq!(Snapshot::decode(&stored.encode(), root, version), Ok(stored));
         let good = snapshot.encode();
         assert_eq!(Snapshot::decode(&good, root, version), Ok(snapshot));

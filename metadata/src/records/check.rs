@@ -35,6 +35,7 @@ impl Metadata {
             Collection::RestoreLink => self.count::<super::RestoreLink>(),
             Collection::EventLog => self.count::<super::EventLog>(),
             Collection::Event => self.count::<super::Event>(),
+            Collection::Matter => self.count::<super::Matter>(),
         }
     }
 

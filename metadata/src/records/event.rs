@@ -1,5 +1,8 @@
 //! What happened, in the order in which it was noted: appended, never changed, the oldest go when there are many.
 //!
+//! Some say that something is wrong, and others that it is over: what is open is a record of its own
+//! ([`Matter`](super::Matter)), written in the same batch, so that nobody has to look for it among all that happened.
+//!
 //! An event can be part of the batch that makes it true. The place of the next one is in a record of the group, so
 //! numbers have no gaps and no two events the same; whoever loses the race for a number tries again.
 
@@ -78,7 +81,7 @@ impl Record for Event {
     }
 }
 
-fn scope(group: Option<GroupId>) -> String {
+pub(super) fn scope(group: Option<GroupId>) -> String {
     group.map_or_else(|| "site".to_owned(), |it| it.to_string())
 }
 
@@ -88,7 +91,7 @@ fn id_of(group: Option<GroupId>, number: u64) -> String {
 }
 
 impl Metadata {
-    /// Adds an event to a batch: up to three changes. If the batch then meets a conflict, all of it is made anew.
+    /// Adds an event to a batch: up to three changes, and one for each matter that it opens or ends. If the batch then meets a conflict, all of it is made anew.
     ///
     /// # Errors
     /// As [`Metadata::find`].
@@ -102,7 +105,7 @@ impl Metadata {
         self.add_events(batch, group, at, std::slice::from_ref(what))
     }
 
-    /// Adds several at once, two changes for each and one more: the list of events is in a batch but once.
+    /// Adds several at once, two changes for each and one more, besides those of matters: the list of events is in a batch but once.
     ///
     /// # Errors
     /// As [`Metadata::find`].
@@ -128,6 +131,7 @@ impl Metadata {
                 log.first += 1;
             }
         }
+        self.add_matters(batch, group, at, all)?;
         batch.set(old.as_ref(), &log)
     }
 

@@ -139,6 +139,10 @@ pub struct Job {
     /// When it was queued.
     #[serde(with = "form::millis")]
     pub queued_at: UnixMillis,
+    /// Whether it was ordered while somebody was at it: then it is done once more, since what is being made may be of a
+    /// moment before the order.
+    #[serde(default, skip_serializing_if = "form::is_not")]
+    pub is_ordered_again: bool,
 }
 
 /// The right to work on a job.
@@ -190,6 +194,7 @@ impl Job {
             cancel_requested: false,
             progress: Progress::default(),
             queued_at: now,
+            is_ordered_again: false,
         }
     }
 
@@ -222,6 +227,8 @@ impl Job {
             return Err(Error::refused(what, "look for another"));
         }
         self.epoch += 1;
+        // What is begun now is of a moment after every order.
+        self.is_ordered_again = false;
         self.state = JobState::Running { lease: holder.lease(now, LEASE_MS), since: now };
         Ok(Claim { job: self.id(), epoch: self.epoch })
     }
@@ -276,11 +283,21 @@ impl Job {
             Outcome::Cancelled => self.state = JobState::Cancelled { at: now },
             Outcome::Released => self.state = JobState::Queued { not_before: now },
         }
+        if std::mem::take(&mut self.is_ordered_again) {
+            self.requeue(now);
+        }
         Ok(())
+    }
+
+    /// Sees to it that it is done after now: queued, or once more when it is in work.
+    pub fn order(&mut self, now: UnixMillis) {
+        self.is_ordered_again = matches!(self.state, JobState::Running { .. });
+        self.requeue(now);
     }
 
     /// Asks for it to stop: at once if nobody works on it. Closed jobs stay as they are.
     pub fn cancel(&mut self, now: UnixMillis) {
+        self.is_ordered_again = false;
         match self.state {
             JobState::Queued { .. } => self.state = JobState::Cancelled { at: now },
             JobState::Running { .. } => self.cancel_requested = true,

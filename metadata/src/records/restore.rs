@@ -48,6 +48,9 @@ pub enum RestoreState {
         /// How many operations did not fit, so that the state may not be one that the source had.
         #[serde(default, skip_serializing_if = "is_zero")]
         divergences: u64,
+        /// Whether it is of a snapshot that the source has left: it was rolled back to before it.
+        #[serde(default, skip_serializing_if = "form::is_not")]
+        is_rolled_back: bool,
     },
     /// It cannot be prepared.
     Failed {

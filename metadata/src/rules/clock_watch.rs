@@ -127,6 +127,13 @@ impl ClockWatch {
         Ok(())
     }
 
+    /// Whether it has watched for as long as the news of a source may be old. Before that, silence is no news: whoever has
+    /// just begun has heard of nobody yet.
+    #[must_use]
+    pub fn is_settled(&self, monotonic: Duration) -> bool {
+        self.buckets.front().is_some_and(|it| monotonic >= it.began + NEWS)
+    }
+
     /// Whether something may expire by the clock as it is now: it went steadily, and the source agrees.
     ///
     /// # Errors
@@ -261,6 +268,20 @@ mod tests {
         scene.running += NEWS + Duration::from_secs(1);
         scene.wall += HOUR + 1000;
         assert_eq!(scene.judge(), Err(Pause::NoSource));
+    }
+
+    #[test]
+    fn who_has_just_begun_takes_no_silence_for_news() {
+        let mut watch = ClockWatch::new();
+        assert!(!watch.is_settled(Duration::ZERO));
+        watch.observe(UnixMillis(START), Duration::from_secs(5));
+        assert_eq!(
+            watch.judge(UnixMillis(START), Duration::from_secs(5)),
+            Err(Pause::NoSource),
+            "nothing expires"
+        );
+        assert!(!watch.is_settled(Duration::from_secs(5) + NEWS - Duration::from_millis(1)));
+        assert!(watch.is_settled(Duration::from_secs(5) + NEWS));
     }
 
     #[test]

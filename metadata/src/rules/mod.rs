@@ -3,6 +3,7 @@
 pub mod backoff;
 pub mod clock_watch;
 pub mod lease;
+pub mod matters;
 pub mod retention;
 pub mod roles;
 pub mod schedule;

@@ -5,12 +5,12 @@
 //! *weekly* and *monthly* hold one of each day, week (from Monday) and month of the schedule's zone, for longer: of the
 //! best of that time the first. What the source had is asked for before order, so one that differs from the source, or
 //! of which less is known, stands for a day only where there is no better; a branch that the source left stands for
-//! none. Another zone has other days, so after a change of zone two that stood for two days may stand for one, and the
+//! none, and neither does one that was found to be damaged. Another zone has other days, so after a change of zone two that stood for two days may stand for one, and the
 //! later goes.
 //!
-//! Beyond the tiers these stay, whatever their age: the newest of the best there are, the newest that is no dead branch,
-//! and the newest from before the window in which any second can be restored, since that begins at it. One whose deletion
-//! was ordered counts for nothing of this.
+//! Beyond the tiers these stay, whatever their age: the newest of the best there are, the newest that is sound and no dead
+//! branch, and of those the newest from before the window in which any second can be restored, since that begins at it.
+//! One whose deletion was ordered counts for nothing of this.
 //!
 //! Not here: whether the clock may be trusted ([`super::clock_watch`]), and deleting.
 
@@ -82,6 +82,8 @@ pub struct Policy<'a> {
 /// How much is to be expected of a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Worth {
+    /// When it was read, a part of it could not be: it may stand for nothing that a sound one does.
+    Damaged,
     /// A state that the source left.
     Dead,
     /// Something did not fit.
@@ -92,16 +94,37 @@ pub enum Worth {
     Proven,
 }
 
+/// What a snapshot's ref says of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Findings {
+    /// Whether the last proof failed.
+    pub is_damaged: bool,
+    /// Whether the source left it.
+    pub is_dead_branch: bool,
+    /// How many operations did not fit.
+    pub divergences: u64,
+    /// Whether all of it was read.
+    pub is_proven: bool,
+}
+
 impl Worth {
-    /// That of a snapshot, by what its ref says.
+    /// That of a snapshot.
     #[must_use]
-    pub const fn of(is_dead_branch: bool, divergences: u64, is_proven: bool) -> Self {
-        match (is_dead_branch, divergences, is_proven) {
-            (true, ..) => Self::Dead,
-            (_, 1.., _) => Self::Diverged,
-            (.., true) => Self::Proven,
-            (.., false) => Self::Stored,
+    pub const fn of(found: Findings) -> Self {
+        match found {
+            Findings { is_damaged: true, .. } => Self::Damaged,
+            Findings { is_dead_branch: true, .. } => Self::Dead,
+            Findings { divergences: 1.., .. } => Self::Diverged,
+            Findings { is_proven: true, .. } => Self::Proven,
+            Findings { .. } => Self::Stored,
         }
+    }
+
+    /// Whether it may stand for a day, open the window, or be what is restored if nothing else is said: it is sound, and
+    /// on the branch that the source is on.
+    #[must_use]
+    pub fn is_live(self) -> bool {
+        self > Self::Dead
     }
 }
 
@@ -194,8 +217,8 @@ pub fn held_until(
         let ends = ends.filter_map(|end| u64::try_from(end.timestamp().as_millisecond()).ok());
         let stood = snapshot.stood_until.map(|it| it.0.saturating_add(base_ms));
         // The window begins at it until the next one lies before the window, too.
-        let later = ordered.iter().skip(place + 1).find(|it| it.worth > Worth::Dead);
-        let later = later.filter(|_| snapshot.worth > Worth::Dead);
+        let later = ordered.iter().skip(place + 1).find(|it| it.worth.is_live());
+        let later = later.filter(|_| snapshot.worth.is_live());
         let window = later.map(|it| it.taken.0.saturating_add(SECOND_MS + window_ms(policy)));
         held.insert(snapshot.name.clone(), ends.chain(stood).chain(window).max().map(UnixMillis));
     }
@@ -217,11 +240,11 @@ fn ordered(snapshots: &[SnapshotFacts]) -> Vec<&SnapshotFacts> {
     ordered
 }
 
-/// Those that stay whatever their age: the newest of the best there are, and the newest that is no dead branch.
+/// Those that stay whatever their age: the newest of the best there are, and the newest that is sound and no dead branch.
 fn lasts<'a>(ordered: &[&'a SnapshotFacts]) -> BTreeSet<&'a str> {
     let best = ordered.iter().map(|it| it.worth).max();
     let newest = |is_so: &dyn Fn(Worth) -> bool| ordered.iter().rev().find(|it| is_so(it.worth)).copied();
-    let found = [newest(&|it| Some(it) == best), newest(&|it| it > Worth::Dead)];
+    let found = [newest(&|it| Some(it) == best), newest(&|it| it.is_live())];
     found.into_iter().flatten().map(|it| it.name.as_str()).collect()
 }
 
@@ -229,8 +252,7 @@ fn lasts<'a>(ordered: &[&'a SnapshotFacts]) -> BTreeSet<&'a str> {
 fn opens_window<'a>(ordered: &[&'a SnapshotFacts], policy: Policy<'_>, now: UnixMillis) -> Option<&'a str> {
     let start = now.0.saturating_sub(window_ms(policy));
     // All of its second lies before the window: what is known of it is the second alone.
-    let before =
-        |it: &&SnapshotFacts| it.worth > Worth::Dead && it.taken.0.saturating_add(SECOND_MS) <= start;
+    let before = |it: &&SnapshotFacts| it.worth.is_live() && it.taken.0.saturating_add(SECOND_MS) <= start;
     ordered.iter().rev().copied().find(before).map(|it| it.name.as_str())
 }
 
@@ -263,10 +285,10 @@ fn limits(
 }
 
 /// For each tier the names of the snapshots that stand for their day, week or month: of the best of it the first. A dead
-/// branch stands for none.
+/// branch stands for none, nor does what is damaged.
 fn firsts<'a>(ordered: &[&'a SnapshotFacts], rules: &TimeZone) -> Result<BTreeMap<Tier, BTreeSet<&'a str>>> {
     let mut best: BTreeMap<(Tier, Date), &SnapshotFacts> = BTreeMap::new();
-    for snapshot in ordered.iter().filter(|it| it.worth > Worth::Dead) {
+    for snapshot in ordered.iter().filter(|it| it.worth.is_live()) {
         let day = stamp(snapshot.taken)?.to_zoned(rules.clone()).date();
         let since_monday = day.weekday().since(Weekday::Monday);
         let monday = day.saturating_sub(Span::new().days(since_monday));

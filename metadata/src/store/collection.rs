@@ -64,6 +64,8 @@ collections! {
     EventLog = "eventLog",
     /// What happened.
     Event = "event",
+    /// What was noted as wrong, and not as over since.
+    Matter = "matter",
 }
 
 impl fmt::Display for Collection {

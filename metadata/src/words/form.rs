@@ -1,6 +1,12 @@
 //! How words of `base`, which knows no serialisation, are written in a record: moments as milliseconds, whatever has
 //! a text form as that text, bytes as hexadecimal digits.
 
+/// For what is left out of a record unless it is so.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+pub(crate) const fn is_not(said: &bool) -> bool {
+    !*said
+}
+
 /// A moment as milliseconds since 1970.
 pub(crate) mod millis {
     use serde::{Deserialize as _, Deserializer, Serializer};

@@ -9,8 +9,8 @@ use tidemark_metadata::rules::schedule::Schedule;
 use tidemark_metadata::{
     Agent, AgentKey, ApiKey, BackupConfig, Batch, Code, Collection, Copies, Daemon, DaemonName,
     DeletedSnapshot, Event, EventLog, Group, GroupId, GroupName, Happening, Host, HostName, Invitation, Job,
-    JobKind, JobState, Login, LoginName, MemoryStore, Metadata, Name, Namespace, PasswordHash, Progress,
-    Purpose, Record, ReplicaSet, ReplicaSetId, RestoreJob, RestoreJobId, RestoreLink, RestoreState,
+    JobKind, JobState, Login, LoginName, Matter, MemoryStore, Metadata, Name, Namespace, PasswordHash,
+    Progress, Purpose, Record, ReplicaSet, ReplicaSetId, RestoreJob, RestoreJobId, RestoreLink, RestoreState,
     RestoreTarget, Run, Sealed, SealingKey, Secret, Seed, Session, SetName, Sight, Site, SnapshotName,
     Status, Subject, SyncSource, Text, Token, TokenHash, User, UserId, Zone,
 };
@@ -275,7 +275,44 @@ fn of_work() -> Vec<Sample> {
     samples.push(Sample::new(Event { group: Some(GROUP), number: 11, at: AT, what: what.clone() }));
     let what = Happening { subject: None, actor: None, ..what };
     samples.push(Sample::new(Event { group: None, number: 0, at: AT, what }));
+    samples.extend(added_later(&job));
     samples
+}
+
+/// What came after the others, so that their lines stay where they are.
+fn added_later(job: &Job) -> Vec<Sample> {
+    let matter = Matter {
+        group: Some(GROUP),
+        code: Code::new("SPACE_LOW").unwrap(),
+        subject: Some(subject("rs0")),
+        since: AT,
+        text: Text::fit("little room"),
+    };
+    let of_site = Matter { group: None, subject: None, ..matter.clone() };
+    let state = JobState::Running { lease: lease(), since: AT };
+    vec![
+        Sample::new(matter),
+        Sample::new(of_site),
+        Sample::new(Job {
+            kind: JobKind::Snapshot,
+            group: None,
+            state,
+            is_ordered_again: true,
+            ..job.clone()
+        }),
+        Sample::new(RestoreJob {
+            group: GROUP,
+            id: RestoreJobId::from_bytes([5; 12]),
+            replica_set: SET,
+            target: RestoreTarget::Snapshot { name: SnapshotName::new("1795341091,408").unwrap() },
+            namespaces: Vec::new(),
+            users_and_roles: false,
+            gzip: false,
+            state: RestoreState::Ready { bytes: 9, divergences: 0, is_rolled_back: true },
+            created_by: USER,
+            created_at: AT,
+        }),
+    ]
 }
 
 fn of_restores() -> Vec<Sample> {
@@ -310,8 +347,8 @@ fn of_restores() -> Vec<Sample> {
     };
     vec![
         Sample::new(job.clone()),
-        Sample::new(other(1, RestoreState::Ready { bytes: 9, divergences: 0 })),
-        Sample::new(other(4, RestoreState::Ready { bytes: 9, divergences: 3 })),
+        Sample::new(other(1, RestoreState::Ready { bytes: 9, divergences: 0, is_rolled_back: false })),
+        Sample::new(other(4, RestoreState::Ready { bytes: 9, divergences: 3, is_rolled_back: false })),
         Sample::new(other(2, RestoreState::Failed { error: Text::fit("no such snapshot") })),
         Sample::new(other(3, RestoreState::Cancelled)),
         Sample::new(link),

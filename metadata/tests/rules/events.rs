@@ -2,10 +2,10 @@
 
 use crate::bench::{NOW, each, later};
 use tidemark_base::limits::MAX_EVENTS_OF_A_GROUP;
-use tidemark_base::threads;
+use tidemark_base::{UnixMillis, threads};
 use tidemark_metadata::{
     Batch, By, Code, Collection, Event, EventLog, Group, Happening, MemoryStore, Metadata, Name, Query,
-    Store, Text,
+    Store, Subject, Text,
 };
 
 fn happening(n: u64) -> Happening {
@@ -154,4 +154,57 @@ fn deeds_that_are_told_at_once_each_happen_once() {
     let all: Vec<u64> = (0..4).flat_map(|worker| (0..20).map(move |n| worker * 100 + n)).collect();
     assert_eq!(seen, all);
     assert_eq!(metadata.all::<Group>(By::IdPrefix("")).unwrap().len(), 81);
+}
+
+#[test]
+fn what_is_wrong_stands_until_it_is_noted_as_over_of_the_same_subject() {
+    each(|bench| {
+        let (metadata, group) = (&bench.metadata, Some(bench.group("g").id));
+        let note = |n: u64, code: &str, subject: &str| {
+            let (code, subject) = (Code::new(code).unwrap(), Some(Subject::new(subject).unwrap()));
+            let what = Happening { code, subject, ..happening(n) };
+            metadata.note(group, later(n), &what).unwrap();
+        };
+        let open = || -> Vec<(String, String, UnixMillis)> {
+            let all = metadata.matters(group).unwrap().into_iter();
+            all.map(|it| (it.code.to_string(), it.text.to_string(), it.since)).collect()
+        };
+        let entry = |code: &str, text: &str, since| (code.to_owned(), text.to_owned(), later(since));
+        note(1, "SPACE_LOW", "a");
+        note(2, "SPACE_BACK", "b");
+        // However much is noted after it.
+        (10..20).for_each(|n| note(n, "SNAPSHOT_TAKEN", "a"));
+        assert_eq!(open(), [entry("SPACE_LOW", "1", 1)]);
+        note(20, "SPACE_LOW", "a");
+        assert_eq!(open(), [entry("SPACE_LOW", "20", 1)], "what was said last, and since when");
+        note(21, "HEAD_DIVERGED", "a");
+        note(22, "COPY_ORDERED", "a");
+        assert_eq!(open().len(), 3);
+        note(23, "BACKUP_STARTED", "a");
+        note(24, "SPACE_BACK", "a");
+        assert_eq!(open(), []);
+        note(25, "SPACE_LOW", "a");
+        assert_eq!(open(), [entry("SPACE_LOW", "25", 25)]);
+        let subject = Subject::new("a").unwrap();
+        assert!(metadata.is_open(group, "SPACE_LOW", Some(&subject)).unwrap());
+        assert!(!metadata.is_open(None, "SPACE_LOW", Some(&subject)).unwrap(), "another group's");
+        assert!(metadata.matters(None).unwrap().is_empty());
+    });
+}
+
+#[test]
+fn what_is_wrong_with_the_site_is_open_for_the_site() {
+    each(|bench| {
+        let note = |code: &str| {
+            let what = Happening { code: Code::new(code).unwrap(), ..happening(1) };
+            bench.metadata.note(None, NOW, &what).unwrap();
+        };
+        note("STORE_DAMAGED");
+        note("STORE_FULL");
+        note("STORE_ROOMY");
+        let open = bench.metadata.matters(None).unwrap();
+        assert_eq!(open.iter().map(|it| it.code.as_str()).collect::<Vec<_>>(), ["STORE_DAMAGED"]);
+        note("STORE_SOUND");
+        assert!(bench.metadata.matters(None).unwrap().is_empty());
+    });
 }

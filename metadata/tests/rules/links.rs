@@ -26,7 +26,7 @@ fn restore(bench: &Bench, state: RestoreState) -> RestoreJob {
 }
 
 fn ready(bench: &Bench) -> RestoreJob {
-    restore(bench, RestoreState::Ready { bytes: 7, divergences: 0 })
+    restore(bench, RestoreState::Ready { bytes: 7, divergences: 0, is_rolled_back: false })
 }
 
 fn link(bench: &Bench, job: &RestoreJob, life_ms: u64, uses: u32) -> Token {
@@ -133,10 +133,16 @@ fn a_restore_leaves_preparing_once() {
     each(|bench| {
         let mut job = restore(bench, RestoreState::Preparing);
         assert!(job.clone().set_state(RestoreState::Preparing).is_err());
-        job.set_state(RestoreState::Ready { bytes: 1, divergences: 0 }).unwrap();
-        assert!(job.clone().set_state(RestoreState::Ready { bytes: 2, divergences: 0 }).is_err());
+        job.set_state(RestoreState::Ready { bytes: 1, divergences: 0, is_rolled_back: false }).unwrap();
+        assert!(
+            job.clone()
+                .set_state(RestoreState::Ready { bytes: 2, divergences: 0, is_rolled_back: false })
+                .is_err()
+        );
         assert!(job.clone().set_state(RestoreState::Failed { error: Text::fit("x") }).is_err());
         job.set_state(RestoreState::Cancelled).unwrap();
-        assert!(job.set_state(RestoreState::Ready { bytes: 1, divergences: 0 }).is_err());
+        assert!(
+            job.set_state(RestoreState::Ready { bytes: 1, divergences: 0, is_rolled_back: false }).is_err()
+        );
     });
 }

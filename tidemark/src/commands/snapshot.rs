@@ -54,7 +54,7 @@ struct Shown {
     at: At,
     taken: String,
     took_ms: u64,
-    /// `stored`, or `proven` once all of it was read.
+    /// `stored`, or `proven` once all of it was read, or `damaged` if that failed.
     state: &'static str,
     /// The head went back to before it: the source may never have had this state.
     dead_branch: bool,
@@ -77,7 +77,11 @@ impl Shown {
             at: At::of(snapshot.at),
             taken: wall(snapshot.taken),
             took_ms: snapshot.took_ms,
-            state: if proven.is_some() { "proven" } else { "stored" },
+            state: match (snapshot.is_damaged, proven) {
+                (true, _) => "damaged",
+                (false, Some(_)) => "proven",
+                (false, None) => "stored",
+            },
             dead_branch: snapshot.is_dead_branch,
             collections: snapshot.collections,
             run_bytes: snapshot.run_bytes,

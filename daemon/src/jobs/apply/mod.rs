@@ -36,6 +36,9 @@ const MOST_TOLD: usize = 3;
 /// While something comes, it is looked for more so often.
 const SOON: Duration = Duration::from_millis(250);
 
+/// The event that says so when there is little room.
+const SPACE_LOW: &str = "SPACE_LOW";
+
 /// A head in work.
 pub(super) struct Applying<'w> {
     work: &'w Work,
@@ -50,8 +53,9 @@ pub(super) struct Applying<'w> {
     compacted: Duration,
     /// When people were last told of what does not fit.
     told: Option<Duration>,
-    /// Whether people know that there is little room.
-    is_short: bool,
+    /// Whether people know that there is little room; none before that was looked up, since it may have been another
+    /// daemon that told them.
+    is_short: Option<bool>,
 }
 
 /// What was flushed last.
@@ -90,7 +94,7 @@ pub(super) fn run(work: &Work) -> Result<Outcome> {
         flushed,
         compacted: when,
         told: None,
-        is_short: false,
+        is_short: None,
     };
     applying.circle()
 }
@@ -121,9 +125,9 @@ impl Applying<'_> {
             }
             self.flush_if_due()?;
             self.tell_divergences();
-            if self.has_room() {
+            if self.has_room()? {
                 let is_at_end = matches!(followed, Followed::ToTheEnd { .. });
-                self.carry_out(JobKind::Compact, is_at_end, Self::compact)?;
+                self.carry_out(JobKind::Compact, is_at_end, |it| it.compact().map(|()| Outcome::Done))?;
                 self.compact_if_due()?;
                 self.take_snapshots(&backup, is_at_end)?;
             }
@@ -177,25 +181,30 @@ impl Applying<'_> {
     }
 
     /// Whether there is room for more than the oplog; people are told when that changes.
-    fn has_room(&mut self) -> bool {
-        let shortage = self.work.shared.config.room.shortage();
-        if shortage.is_some() != self.is_short {
-            self.is_short = shortage.is_some();
-            let (code, text) = match shortage {
-                Some(free) => (
-                    "SPACE_LOW",
-                    format!(
-                        "the store has {free} bytes left: no snapshots are taken and nothing is compacted until there is \
-                         more; give it more room, or keep snapshots less long"
-                    ),
-                ),
-                None => {
-                    ("SPACE_BACK", "the store has room again: snapshots are taken as scheduled".to_owned())
-                }
-            };
-            self.work.shared.note(Some(self.place.group), code, Some(&self.place.subject), &text);
+    fn has_room(&mut self) -> Result<bool> {
+        let (shared, group) = (&self.work.shared, Some(self.place.group));
+        let subject = Some(&self.place.subject);
+        let shortage = shared.config.room.shortage();
+        let known = match self.is_short {
+            Some(known) => known,
+            None => shared.metadata.is_open(group, SPACE_LOW, subject)?,
+        };
+        match shortage {
+            Some(free) if !known => {
+                let text = format!(
+                    "the store has {free} bytes left: no snapshots are taken and nothing is compacted until there is \
+                     more; give it more room, or keep snapshots less long"
+                );
+                shared.note(group, SPACE_LOW, subject, &text);
+            }
+            None if known => {
+                let text = "the store has room again: snapshots are taken as scheduled";
+                shared.note(group, "SPACE_BACK", subject, text);
+            }
+            _ => {}
         }
-        !self.is_short
+        self.is_short = Some(shortage.is_some());
+        Ok(shortage.is_none())
     }
 
     fn compact_if_due(&mut self) -> Result<()> {

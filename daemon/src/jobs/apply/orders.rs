@@ -1,4 +1,5 @@
-//! What was ordered of a head: jobs that only its holder can do, done between two looks at the oplog.
+//! What was ordered of a head: jobs that only its holder can do, done between two looks at the oplog. Orders that wait are
+//! one; one that comes while it is being carried out is carried out afterwards (`Job::order`).
 
 use super::Applying;
 use crate::error::Result;
@@ -11,17 +12,17 @@ impl Applying<'_> {
         &mut self,
         kind: JobKind,
         is_at_end: bool,
-        work: impl FnOnce(&mut Self) -> Result<()>,
+        work: impl FnOnce(&mut Self) -> Result<Outcome>,
     ) -> Result<()> {
         let Some(claim) = is_at_end.then(|| self.ordered(kind)).transpose()?.flatten() else { return Ok(()) };
         let done = work(self);
         let outcome = match &done {
-            Ok(()) => Outcome::Done,
+            Ok(outcome) => outcome.clone(),
             Err(error) => Outcome::Again(Text::fit(&error.to_string())),
         };
         let shared = &self.work.shared;
         shared.metadata.finish_job(&claim, &outcome, shared.now(), shared.entropy().as_mut())?;
-        done
+        done.map(drop)
     }
 
     /// The order, claimed, if there is one.

@@ -3,9 +3,10 @@
 //! A second is restored from the nearest root at or before it, and the slices from there on. So what the window needs
 //! begins with the newest snapshot at or before its start: from where that one goes on, every slice is needed, and none
 //! before it. That snapshot stays as long as it opens the window (`metadata`'s retention sees to that), and so snapshots
-//! alone keep oplog, if they stay: not the branches that the source left, and not those whose deletion was ordered. The
-//! head's own root keeps none: it moves on with the next flush, and what could be restored from it alone would be lost.
-//! It is a bound only: what comes after it was not taken in yet, and never goes.
+//! alone keep oplog, if they stay and can be gone on from: not the branches that the source left, not what is damaged,
+//! and not those whose deletion was ordered. The head's own root keeps none: it moves on with the next flush, and what
+//! could be restored from it alone would be lost. It is a bound only: what comes after it was not taken in yet, and never
+//! goes.
 //!
 //! Without a snapshot that old nothing goes: the window is as long as it has to be.
 
@@ -44,8 +45,7 @@ pub(super) fn expire(work: &Work, place: &Place, backup: &BackupConfig) -> Resul
         Err(HeadError::NoHead { .. }) => return Ok(()),
         found => Kept::of(&Root::read(store, found?.root)?),
     };
-    let stays =
-        |id: u64, it: &Snapshot| !it.is_dead_branch && backup.deletion_of(&format!("{id:016x}")).is_none();
+    let stays = |id: u64, it: &Snapshot| it.is_live() && backup.deletion_of(&format!("{id:016x}")).is_none();
     let mut kept = Vec::new();
     for (id, snapshot) in snapshot::list(store, &place.name)?.into_iter().filter(|(id, it)| stays(*id, it)) {
         match Root::read(store, snapshot.root) {

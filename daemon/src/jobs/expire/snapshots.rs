@@ -11,7 +11,7 @@ use crate::work::Work;
 use std::collections::BTreeSet;
 use tidemark_base::{ErrorKind, UnixMillis};
 use tidemark_head::snapshot;
-use tidemark_metadata::rules::retention::{SnapshotFacts, Worth, expired, may_be_deleted};
+use tidemark_metadata::rules::retention::{Findings, SnapshotFacts, Worth, expired, may_be_deleted};
 use tidemark_metadata::{
     BackupConfig, By, DeletedSnapshot, Job, JobKind, RestoreJob, RestoreState, RestoreTarget,
 };
@@ -89,7 +89,12 @@ fn facts(work: &Work, place: &Place, backup: &BackupConfig) -> Result<Vec<Snapsh
         let covered = covered.filter(|covered| covered.snapshot == id);
         SnapshotFacts {
             taken: wall(it.at.ts.secs),
-            worth: Worth::of(it.is_dead_branch, it.known_divergences(), it.proven.is_some()),
+            worth: Worth::of(Findings {
+                is_damaged: it.is_damaged,
+                is_dead_branch: it.is_dead_branch,
+                divergences: it.known_divergences(),
+                is_proven: it.proven.is_some(),
+            }),
             stood_until: covered.map(|it| wall(it.until.ts.secs)),
             held: wanted.contains(&id),
             deleted: backup.deletion_of(&name).map(|it| it.at),

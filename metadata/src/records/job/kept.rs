@@ -32,6 +32,26 @@ impl Metadata {
         .map(drop)
     }
 
+    /// The same for what somebody has ordered: what is in work just now is done once more afterwards.
+    ///
+    /// # Errors
+    /// As [`Metadata::commit`].
+    pub fn order_job(
+        &self,
+        group: Option<GroupId>,
+        kind: JobKind,
+        subject: &Subject,
+        now: UnixMillis,
+    ) -> Result<()> {
+        let id = Job::id_of(group, kind, subject);
+        self.upsert::<Job>(&id, |old| {
+            let mut job = old.cloned().unwrap_or_else(|| Job::new(group, kind, subject.clone(), now));
+            job.order(now);
+            Ok(job)
+        })
+        .map(drop)
+    }
+
     /// Open jobs, a page at a time in the order of their ids.
     ///
     /// # Errors

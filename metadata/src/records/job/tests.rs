@@ -126,3 +126,53 @@ fn a_claim_of_another_job_is_worth_nothing() {
     other.claim(&holder("a"), at(0)).unwrap();
     assert_eq!(other.heartbeat(&claim, at(1), Progress::default()).unwrap_err().kind(), ErrorKind::Fenced);
 }
+
+#[test]
+fn an_order_that_comes_while_it_is_in_work_is_carried_out_afterwards() {
+    let mut random = SeededEntropy::new(1);
+    let mut job = job();
+    let first = job.claim(&holder("a"), at(0)).unwrap();
+    job.order(at(1));
+    job.order(at(2));
+    job.finish(&first, Outcome::Done, at(3), &mut random).unwrap();
+    assert!(job.is_open(), "what was made may be of a moment before the order");
+    let second = job.claim(&holder("a"), at(3)).unwrap();
+    job.finish(&second, Outcome::Done, at(4), &mut random).unwrap();
+    assert!(!job.is_open(), "once is enough for all");
+    job.order(at(5));
+    job.order(at(6));
+    let third = job.claim(&holder("a"), at(7)).unwrap();
+    job.finish(&third, Outcome::Done, at(8), &mut random).unwrap();
+    assert!(!job.is_open(), "orders that wait are one");
+    // What fails is tried again anyway, and so is what somebody died of; what is given up is not what was ordered.
+    for (outcome, epochs) in [(Outcome::Again(error("x")), 5), (Outcome::Failed(error("x")), 7)] {
+        job.order(at(9));
+        let claim = job.claim(&holder("a"), at(9)).unwrap();
+        job.order(at(10));
+        job.finish(&claim, outcome, at(11), &mut random).unwrap();
+        let claim = job.claim(&holder("a"), at(100)).unwrap();
+        job.finish(&claim, Outcome::Done, at(101), &mut random).unwrap();
+        assert!(!job.is_open());
+        assert_eq!(job.epoch, epochs);
+    }
+    job.order(at(200));
+    job.claim(&holder("a"), at(200)).unwrap();
+    job.order(at(201));
+    let next = job.claim(&holder("b"), at(300)).unwrap();
+    job.finish(&next, Outcome::Done, at(301), &mut random).unwrap();
+    assert!(!job.is_open(), "whoever takes it over begins after the order");
+}
+
+#[test]
+fn what_is_only_queued_again_is_not_done_twice() {
+    let mut job = job();
+    let claim = job.claim(&holder("a"), at(0)).unwrap();
+    job.requeue(at(1));
+    job.finish(&claim, Outcome::Done, at(2), &mut SeededEntropy::new(1)).unwrap();
+    assert!(!job.is_open());
+    job.order(at(3));
+    job.claim(&holder("a"), at(3)).unwrap();
+    job.order(at(4));
+    job.cancel(at(5));
+    assert!(!job.is_ordered_again, "nobody wants it any more");
+}

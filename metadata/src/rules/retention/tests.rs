@@ -186,8 +186,8 @@ proptest! {
         base in 1u16..5, daily in 0u16..9, weekly in 0u16..5, monthly in 0u16..14,
     ) {
         let all: Vec<SnapshotFacts> = hours.iter().enumerate().map(|(n, hour)| SnapshotFacts {
-            worth: [Worth::Dead, Worth::Diverged, Worth::Stored, Worth::Proven]
-                [usize::try_from(bad >> (2 * n % 64) & 3).unwrap()],
+            worth: [Worth::Damaged, Worth::Dead, Worth::Diverged, Worth::Stored, Worth::Proven]
+                [usize::try_from((bad >> (3 * n % 60) & 7).min(4)).unwrap()],
             ..snapshot(UnixMillis(START + hour * HOUR))
         }).collect();
         let now = UnixMillis(START + now * HOUR);
@@ -330,13 +330,42 @@ fn one_whose_deletion_was_ordered_stands_for_nothing_and_the_last_good_one_is_no
 
 #[test]
 fn what_a_snapshot_is_worth() {
-    for (facts, worth) in [
-        ((true, 0, true), Worth::Dead),
-        ((false, 1, true), Worth::Diverged),
-        ((false, 1, false), Worth::Diverged),
-        ((false, 0, false), Worth::Stored),
-        ((false, 0, true), Worth::Proven),
+    for (damaged, dead, divergences, proven, worth) in [
+        (false, true, 0, true, Worth::Dead),
+        (false, false, 1, true, Worth::Diverged),
+        (false, false, 1, false, Worth::Diverged),
+        (false, false, 0, false, Worth::Stored),
+        (false, false, 0, true, Worth::Proven),
+        (true, false, 0, false, Worth::Damaged),
+        (true, true, 1, false, Worth::Damaged),
     ] {
-        assert_eq!(Worth::of(facts.0, facts.1, facts.2), worth, "{facts:?}");
+        let found = Findings { is_damaged: damaged, is_dead_branch: dead, divergences, is_proven: proven };
+        assert_eq!(Worth::of(found), worth, "{found:?}");
     }
+}
+
+#[test]
+fn one_that_is_damaged_is_never_the_reason_why_a_good_one_goes() {
+    let now = at("2026-06-15T12:00:00Z");
+    let day = |n: u64| UnixMillis(at("2026-06-01T00:00:00Z").0 + n * DAY);
+    // The only good one is old, and all after it turned out to be damaged, today's too.
+    let good = snapshot(UnixMillis(day(0).0 + HOUR));
+    let mut all = vec![good.clone()];
+    all.extend((0..15).map(|n| with(Worth::Damaged, day(n))));
+    let gone = run(&all, now);
+    assert!(!gone.contains(&good.name), "the last one that can be restored");
+    let young = [13, 14].map(|n| with(Worth::Damaged, day(n)).name);
+    let left: Vec<&str> =
+        all.iter().map(|it| it.name.as_str()).filter(|it| !gone.contains(&(*it).into())).collect();
+    assert_eq!(left, [&good.name, &young[0], &young[1]], "the first of a day, and they stand for no day");
+    assert!(!may_be_deleted(&all, &good.name) && may_be_deleted(&all, &young[1]));
+    // Nor does one open the window.
+    let retention = Retention { base_days: 1, daily_days: 0, weekly_weeks: 0, monthly_months: 0 };
+    let (zone, window_hours) = (Zone::utc(), 24);
+    let policy = Policy { retention: &retention, zone: &zone, window_hours };
+    let newest = snapshot(UnixMillis(now.0 - HOUR));
+    let all = [good.clone(), with(Worth::Damaged, day(12)), newest];
+    assert_eq!(expired(&all, policy, now).unwrap(), [all[1].name.clone()]);
+    let end = now.0 - HOUR + 1000 + 24 * HOUR;
+    assert_eq!(held_until(&all, policy).unwrap()[&good.name], Some(UnixMillis(end)));
 }
