@@ -29,6 +29,8 @@ impl Api {
         let client = Client::builder()
             .tls_certs_only([Certificate::from_pem(ca_pem)?])
             .timeout(Duration::from_secs(600))
+            // A connection that is kept may be let go by the server just when it is used again.
+            .pool_max_idle_per_host(0)
             .build()?;
         Ok(Self { client, url: url.to_owned(), public, private })
     }
