@@ -120,7 +120,8 @@ impl Session {
     /// Makes everything durable whose put returned before this began; it can be read by all from then on.
     ///
     /// # Errors
-    /// [`Error::SessionGone`]; failures of the backend, after which the session is broken.
+    /// [`Error::SessionGone`]; [`Error::SessionBroken`] if somebody's put or sync has failed; failures of the backend,
+    /// after which the session is broken.
     pub fn sync(&self) -> Result<()> {
         let mut writer = lock(&self.writer);
         let _indexing = lock(&self.indexing);
@@ -254,7 +255,9 @@ impl Session {
     }
 
     fn check_usable(&self) -> Result<()> {
-        if self.broken.load(Ordering::SeqCst) {
+        // Whoever panicked while writing has noted nothing.
+        let is_left = self.writer.is_poisoned() || self.indexing.is_poisoned();
+        if is_left || self.broken.load(Ordering::SeqCst) {
             return Err(Error::SessionBroken { id: self.id });
         }
         Ok(())

@@ -2,7 +2,9 @@
 //!
 //! Made for the life of a copy, and asked again by each of its attempts. Where any secondary will do, the one that an
 //! earlier attempt has copied from is kept, since only there its resume points count; but not one that is behind on
-//! purpose, nor one on which an attempt has failed a while ago. If no secondary is left the primary is copied.
+//! purpose, nor one that has failed a while ago. If no secondary is left the primary is copied. A member that answers
+//! with an error has failed; where there was no answer it may be the network's fault, and to go elsewhere would throw
+//! the scans away: that has to happen some times in a row.
 
 use super::member::Member;
 use crate::source::{self, Hello, MemberFacts, Source};
@@ -16,11 +18,21 @@ use tokio::time::Instant;
 /// So long a member that has failed is left for others: it may be well again then.
 const FORGET: Duration = Duration::from_secs(600);
 
+/// So many failures in a row that may be another's fault are a member's own.
+const MOST_DOUBTS: u32 = 3;
+
 /// What the choice depends on besides the set as it is.
 #[derive(Debug, Default)]
 pub(super) struct Choice {
-    /// Members on which an attempt has failed, and when.
-    failed: BTreeMap<String, Instant>,
+    /// Members on which attempts have failed.
+    failed: BTreeMap<String, Failures>,
+}
+
+/// Failures of a member.
+#[derive(Clone, Copy, Debug)]
+struct Failures {
+    doubts: u32,
+    last: Instant,
 }
 
 impl Choice {
@@ -37,7 +49,7 @@ impl Choice {
             SyncSource::Secondary => {
                 let (_, addresses) = source.config().await?;
                 let members = source.members(&addresses).await;
-                self.failed.retain(|_, at| at.elapsed() < FORGET);
+                self.failed.retain(|_, it| it.last.elapsed() < FORGET);
                 match self.secondary(&members, sync) {
                     Some(address) => address,
                     None => primary(source).await?,
@@ -48,17 +60,33 @@ impl Choice {
         Ok(Member { client, node: source::node(&address) })
     }
 
-    /// Takes note that an attempt has failed by the fault of a member.
-    pub(super) fn has_failed(&mut self, member: &Member) {
-        self.failed.insert(member.node.clone(), Instant::now());
+    /// Takes note of a failure while a member was copied.
+    pub(super) fn blame(&mut self, member: &Member, error: &Error) {
+        self.add(&member.node, doubts(error));
+    }
+
+    /// The same of a failure that an election may have caused, whatever the member answered.
+    pub(super) fn doubt(&mut self, member: &Member, error: &Error) {
+        self.add(&member.node, doubts(error).min(1));
+    }
+
+    fn add(&mut self, node: &str, doubts: u32) {
+        if doubts > 0 {
+            let now = Instant::now();
+            let failures = self.failed.entry(node.to_owned()).or_insert(Failures { doubts: 0, last: now });
+            *failures = Failures { doubts: failures.doubts + doubts, last: now };
+        }
+    }
+
+    fn is_left(&self, address: &Address) -> bool {
+        self.failed.get(&source::node(address)).is_some_and(|it| it.doubts >= MOST_DOUBTS)
     }
 
     /// The secondary that is fittest, if one is fit.
     fn secondary(&self, members: &[MemberFacts], sync: &Sync) -> Option<Address> {
         let fit = |member: &&MemberFacts| {
             let follows = |hello: &Hello| hello.state == "SECONDARY" && !hello.is_delayed;
-            member.hello.as_ref().is_ok_and(follows)
-                && !self.failed.contains_key(&source::node(&member.address))
+            member.hello.as_ref().is_ok_and(follows) && !self.is_left(&member.address)
         };
         // The first of those that are alike. One that is behind the copy's beginning would have to be waited for.
         let rank = |member: &&MemberFacts| {
@@ -67,6 +95,22 @@ impl Choice {
             Reverse((was_copied(member, sync), has_begun, majority.filter(|_| !has_begun).map(|it| it.ts)))
         };
         members.iter().filter(fit).min_by_key(rank).map(|member| member.address.clone())
+    }
+}
+
+/// How far a failure speaks against the member that was copied.
+fn doubts(error: &Error) -> u32 {
+    match error {
+        // The server's or the agent's own.
+        Error::Unreachable { .. }
+        | Error::Answer { .. }
+        | Error::Refused { .. }
+        | Error::Config(_)
+        | Error::Group { .. }
+        | Error::Io { .. } => 0,
+        Error::Late { .. } => 1,
+        Error::Source { .. } if error.mongo_code().is_none() => 1,
+        _ => MOST_DOUBTS,
     }
 }
 
@@ -147,9 +191,24 @@ mod tests {
         let mut choice = Choice::default();
         let set = [member(1, "PRIMARY", 200), member(2, "SECONDARY", 200), member(3, "SECONDARY", 200)];
         assert_eq!(chosen(&choice, &set, Some("h:2 a-table")), Some(2));
-        choice.failed.insert("h:2".to_owned(), Instant::now());
+        choice.add("h:2", doubts(&Error::unexpected("waiting", "it is a minute behind")));
         assert_eq!(chosen(&choice, &set, Some("h:2 a-table")), Some(3));
-        choice.failed.insert("h:3".to_owned(), Instant::now());
+        choice.add("h:3", MOST_DOUBTS);
         assert_eq!(chosen(&choice, &set, Some("h:2 a-table")), None, "the primary is left");
+    }
+
+    #[test]
+    fn an_outage_that_may_be_the_networks_or_the_servers_does_not_throw_scans_away() {
+        let mut choice = Choice::default();
+        let set = [member(2, "SECONDARY", 200), member(3, "SECONDARY", 200)];
+        let server = Error::Unreachable { server: "backup".to_owned(), why: "reset".to_owned() };
+        choice.add("h:2", doubts(&server) * MOST_DOUBTS);
+        let silent = Error::Late { what: "read a batch".to_owned(), secs: 10 };
+        for _ in 1..MOST_DOUBTS {
+            choice.add("h:2", doubts(&silent));
+            assert_eq!(chosen(&choice, &set, Some("h:2 a-table")), Some(2));
+        }
+        choice.add("h:2", doubts(&silent));
+        assert_eq!(chosen(&choice, &set, Some("h:2 a-table")), Some(3), "it is silent again and again");
     }
 }

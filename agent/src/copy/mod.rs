@@ -75,11 +75,12 @@ impl Copy<'_> {
         }
         let order = self.orders.borrow().clone();
         let member = choice.choose(self.source, &order.sync_source, &sync).await?;
-        member.await_majority(sync.at).await.inspect_err(|_| choice.has_failed(&member))?;
+        member.await_majority(sync.at).await.inspect_err(|error| choice.blame(&member, error))?;
         tracing::info!(set = self.set, copy = self.sync, "copying from {}", member.node);
-        // An election fails this too: it says nothing of the member.
-        let tasks = self.tasks(&member, &order, &sync).await?;
-        self.scans(&member, tasks).await.inspect_err(|_| choice.has_failed(&member))?;
+        // An election fails this too.
+        let tasks = self.tasks(&member, &order, &sync).await;
+        let tasks = tasks.inspect_err(|error| choice.doubt(&member, error))?;
+        self.scans(&member, tasks).await.inspect_err(|error| choice.blame(&member, error))?;
         self.finish().await?;
         Ok(true)
     }

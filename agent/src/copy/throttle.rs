@@ -31,9 +31,6 @@ impl Throttle {
 
     /// Waits until this many bytes may go, or another order comes.
     pub(super) async fn pass(&self, bytes: usize) {
-        if self.orders.borrow().throttle_bytes_per_second.is_none() {
-            return;
-        }
         // Held while waiting, so that scans take turns.
         let mut owed = self.owed.lock().await;
         let mut orders = self.orders.clone();
@@ -87,7 +84,11 @@ mod tests {
         // The same once more is no other order.
         orders.send_replace(order(1));
         passes(1000).await.expect("another order");
+        // Nor is it if there was none meanwhile, but then it begins anew.
+        orders.send_replace(SetOrder { throttle_bytes_per_second: None, ..order(1) });
+        passes(1000).await.expect("no limit");
         orders.send_replace(order(1));
+        passes(1000).await.expect("what was owed is forgiven");
         let waits = tokio::time::timeout(Duration::from_millis(50), throttle.pass(1)).await;
         assert!(waits.is_err(), "1000 s are owed");
     }

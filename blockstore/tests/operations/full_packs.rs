@@ -147,3 +147,13 @@ fn a_sync_does_not_call_whole_what_another_failed_to_make_durable() {
     assert!(filling.recv_timeout(LONG).unwrap().is_err());
     assert!(matches!(synced.recv_timeout(LONG).unwrap(), Err(Error::SessionBroken { .. })));
 }
+
+#[test]
+fn what_another_left_by_a_panic_is_not_called_whole() {
+    let mut rig = Rig::new();
+    let (filling, stopped) = rig.fill();
+    // Nobody says how the sync ends: it panics.
+    drop(stopped);
+    assert!(filling.recv_timeout(LONG).is_err());
+    assert!(matches!(rig.session.sync(), Err(Error::SessionBroken { .. })));
+}

@@ -27,8 +27,8 @@ impl Head {
     /// As [`Self::snapshot`].
     pub fn snapshot_if_changed(&mut self, clock: &dyn Clock) -> Result<Taken> {
         self.state.require_consistent()?;
-        let snapshots = snapshot::list(&self.store, &self.name)?;
-        if let Some((id, newest)) = snapshots.into_iter().rfind(|(_, it)| it.is_live()) {
+        let newest = snapshot::newest(&self.store, &self.name, self.holder.next_snapshot)?;
+        if let Some((id, newest)) = newest {
             let covered = Covered { snapshot: id, until: self.at() };
             let session = self.session()?;
             let root = self.state.flush(&session)?;

@@ -230,7 +230,7 @@ impl Head {
         self.state.require_consistent()?;
         let (now, began) = (clock.now(), clock.monotonic());
         let before = snapshot::newest(&self.store, &self.name, self.holder.next_snapshot)?;
-        let previous = before.map(|snapshot| snapshot.root);
+        let previous = before.map(|(_, snapshot)| snapshot.root);
         let session = self.session()?;
         let root = self.state.flush(&session)?;
         let stored = Snapshot::stored(&session, root, previous, now);

@@ -129,21 +129,20 @@ pub fn get(store: &Store, name: &HeadName, id: u64) -> Result<Snapshot> {
 /// So many snapshots are looked at by their numbers before all are listed.
 const LOOKED_AT: usize = 4;
 
-/// The newest snapshot below a number that something may go on from. Nearly always it is the last one: what taking a
+/// The newest snapshot below a number that something may go on from, and its number. Nearly always it is the last one: what taking a
 /// snapshot costs is not to grow with how many there are.
 ///
 /// # Errors
 /// [`HeadError::BadRef`]; failures of the store.
-pub(crate) fn newest(store: &Store, name: &HeadName, below: u64) -> Result<Option<Snapshot>> {
+pub(crate) fn newest(store: &Store, name: &HeadName, below: u64) -> Result<Option<(u64, Snapshot)>> {
     for id in (0..below).rev().take(LOOKED_AT) {
         match get(store, name, id) {
-            Ok(found) if found.is_live() => return Ok(Some(found)),
+            Ok(found) if found.is_live() => return Ok(Some((id, found))),
             Ok(_) | Err(HeadError::NoSnapshot { .. }) => {}
             Err(error) => return Err(error),
         }
     }
-    let mut all = list(store, name)?.into_iter().rev().map(|(_, found)| found);
-    Ok(all.find(Snapshot::is_live))
+    Ok(list(store, name)?.into_iter().rfind(|(_, found)| found.is_live()))
 }
 
 /// Deletes a snapshot.
