@@ -125,15 +125,23 @@ pub(crate) fn window(
 ) -> Result<Option<(UnixMillis, UnixMillis)>> {
     backups::get(parts, actor, group, set)?;
     let name = head_of(group, set)?;
-    let Some((begins, until)) = line(parts, &name)? else { return Ok(None) };
+    let Some((begins, until)) = line(parts, &name) else { return Ok(None) };
     let snapshots = snapshot::list(&parts.store, &name)?;
     // From the first root that the oplog goes on from.
     let first = bases(&snapshots, begins).map(|(_, it)| snapshots::moment(it)).min();
     Ok(first.map(|first| (first, until.max(first))))
 }
 
-/// Where the oplog begins, and until when it reaches; none if there is none.
-pub(super) fn line(parts: &Parts, name: &HeadName) -> Result<Option<(Timestamp, UnixMillis)>> {
+/// Where the oplog begins, and until when it reaches; none if there is none, or it cannot be told: that is no reason to
+/// hide snapshots that can be read.
+pub(super) fn line(parts: &Parts, name: &HeadName) -> Option<(Timestamp, UnixMillis)> {
+    read_line(parts, name).unwrap_or_else(|error| {
+        tracing::warn!(head = name.prefix(), "which seconds can be restored cannot be told: {error}");
+        None
+    })
+}
+
+fn read_line(parts: &Parts, name: &HeadName) -> Result<Option<(Timestamp, UnixMillis)>, HeadError> {
     let slices = name.slices(&parts.store);
     let Some(tip) = slices.tip()? else { return Ok(None) };
     let until = UnixMillis(u64::from(tip.link.at.ts.secs) * 1000);
