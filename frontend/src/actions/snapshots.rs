@@ -264,6 +264,7 @@ fn facts(
             divergences: it.known_divergences(),
             is_proven: it.proven.is_some(),
         }),
+        is_proven: it.proven.is_some(),
         stood_until: covered
             .filter(|it| it.snapshot == *id)
             .map(|it| UnixMillis(u64::from(it.until.ts.secs) * 1000)),
