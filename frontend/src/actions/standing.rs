@@ -62,7 +62,8 @@ fn damage(all: &[(u64, Snapshot)]) -> Option<Matter> {
     let damaged = all.iter().filter(|(_, it)| it.is_damaged).count();
     let text = format!(
         "{damaged} of {} snapshots could not be read whole when they were checked: run `tidemark store verify` on the \
-         store, and look at this server's disk. If the newest is among them, order a new copy.",
+         store, and look at this server's disk; if that finds nothing, it may be a document that is broken at the source: the \
+         group's events name it. If the newest is among them, order a new copy.",
         all.len()
     );
     (damaged > 0).then_some(Matter { since: None, text })
