@@ -24,14 +24,21 @@ impl Shared {
         })
     }
 
-    /// Notes an event.
-    pub(crate) fn note(&self, group: Option<GroupId>, code: &str, subject: Option<&Subject>, text: &str) {
+    /// Notes an event. Whether that was possible.
+    pub(crate) fn note(
+        &self,
+        group: Option<GroupId>,
+        code: &str,
+        subject: Option<&Subject>,
+        text: &str,
+    ) -> bool {
         tracing::info!(group = ?group, code, subject = ?subject, "{text}");
         let happening = self.happening(code, subject, text);
         let noted = happening.and_then(|what| Ok(self.metadata.note(group, self.now(), &what)?));
-        if let Err(error) = noted {
+        if let Err(error) = &noted {
             tracing::warn!(code, "the event cannot be noted: {error}");
         }
+        noted.is_ok()
     }
 
     /// Notes that something is over, if it was noted as wrong: by whichever daemon, and whenever that was.

@@ -53,7 +53,9 @@ fn tell(work: &Work, place: &Place, verdict: Result<(), Pause>) -> Result<()> {
         // After each start, until an agent calls.
         Err(Pause::NoSource)
             if !shared.watches.is_settled((place.group, place.set), shared.clock.as_ref()) => {}
-        Err(pause) => shared.note(group, EXPIRY_PAUSED, subject, &pause.to_string()),
+        Err(pause) => {
+            shared.note(group, EXPIRY_PAUSED, subject, &pause.to_string());
+        }
     }
     Ok(())
 }

@@ -96,6 +96,36 @@ fn a_snapshot_is_taken_after_one_that_is_damaged_also_if_nothing_came() {
 }
 
 #[test]
+fn a_snapshot_that_was_misread_once_is_read_again_with_the_next_that_is_due() {
+    let (mut rig, _daemon) = Rig::running();
+    order_one(&mut rig);
+    rig.wait("the proof is done", |rig| !proof(rig, 2).is_open());
+    damage(&rig, 2);
+    rig.write(3);
+    rig.wait_while_time_passes("another is due", |rig| rig.snapshots().len() == 3);
+    rig.wait("and it is found to be sound", |rig| rig.snapshots()[1].1.proven.is_some());
+}
+
+#[test]
+fn a_snapshot_that_was_misread_is_read_again_once_the_store_is_found_to_be_sound() {
+    let (mut rig, _daemon) = Rig::running();
+    order_one(&mut rig);
+    rig.wait("the proof is done", |rig| !proof(rig, 2).is_open());
+    damage(&rig, 2);
+    let store = Subject::new("store").unwrap();
+    rig.wait("nobody checks the store", |rig| {
+        rig.metadata.find::<Job>("site:verify:store").unwrap().is_none_or(|it| !it.record.is_open())
+    });
+    rig.metadata.queue_job(None, JobKind::Verify, &store, rig.clock.now()).unwrap();
+    rig.wait("it is found to be sound", |rig| rig.snapshots()[1].1.proven.is_some());
+}
+
+fn proof(rig: &Rig, id: u64) -> Job {
+    let subject = Subject::new(format!("{SET}:{id:016x}")).unwrap();
+    rig.metadata.get::<Job>(&Job::id_of(Some(GROUP), JobKind::Prove, &subject)).unwrap().record
+}
+
+#[test]
 fn a_store_that_is_damaged_is_told_of_until_all_of_it_is_read_again() {
     let mut rig = Rig::new();
     rig.copy();

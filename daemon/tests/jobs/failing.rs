@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tidemark_blockstore::{
     Backend, Error, OwnerId, PackId, PackWriter, Result, Scratch, Superblock, TxnBody,
 };
@@ -174,6 +174,33 @@ impl tidemark_metadata::Store for Locked {
 
     fn apply(&self, changes: &[Change]) -> tidemark_metadata::Result<Version> {
         self.require_access()?;
+        self.inner.apply(changes)
+    }
+}
+
+/// Metadata that no event can be noted in while this says so.
+pub(crate) struct Mute {
+    pub(crate) inner: MemoryStore,
+    pub(crate) is_mute: Arc<AtomicBool>,
+    /// How often that was tried in vain.
+    pub(crate) refused: Arc<AtomicU64>,
+}
+
+impl tidemark_metadata::Store for Mute {
+    fn get(&self, collection: Collection, id: &str) -> tidemark_metadata::Result<Option<Document>> {
+        self.inner.get(collection, id)
+    }
+
+    fn scan(&self, collection: Collection, query: Query<'_>) -> tidemark_metadata::Result<Vec<Document>> {
+        self.inner.scan(collection, query)
+    }
+
+    fn apply(&self, changes: &[Change]) -> tidemark_metadata::Result<Version> {
+        let is_event = changes.iter().any(|it| it.collection == Collection::Event);
+        if is_event && self.is_mute.load(Ordering::SeqCst) {
+            self.refused.fetch_add(1, Ordering::SeqCst);
+            return Err(tidemark_metadata::Error::Busy { what: "the metadata" });
+        }
         self.inner.apply(changes)
     }
 }

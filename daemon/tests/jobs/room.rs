@@ -1,6 +1,6 @@
 //! Little room, none at all, and metadata out of reach: the oplog goes on, everything else waits, nothing is lost.
 
-use crate::failing::{FullDisk, Locked};
+use crate::failing::{FullDisk, Locked, Mute};
 use crate::rig::{HOUR, Rig};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -52,6 +52,30 @@ fn that_there_is_room_again_is_told_also_if_it_came_while_no_daemon_ran() {
     rig.wait("people are told that it is over", |rig| rig.has_event("SPACE_BACK"));
     let low = rig.events().iter().filter(|it| it.what.code.as_str() == "SPACE_LOW").count();
     assert_eq!(low, 1, "and of the same only once: {:#?}", rig.events());
+}
+
+#[test]
+fn that_there_is_little_room_is_told_also_if_it_could_not_be_noted_at_first() {
+    let free = Arc::new(AtomicU64::new(1000));
+    let (is_mute, refused) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let mut rig = Rig::new();
+    let mute =
+        Mute { inner: MemoryStore::new(), is_mute: Arc::clone(&is_mute), refused: Arc::clone(&refused) };
+    rig.metadata = Metadata::new(Arc::new(mute));
+    rig.introduce(&rig.metadata);
+    let says = Arc::clone(&free);
+    rig.room = Room::new(move || Some(says.load(Ordering::SeqCst)), 500);
+    rig.copy();
+    let _daemon = rig.daemon("d1");
+    rig.wait("the first snapshot", |rig| rig.snapshots().iter().any(|(_, it)| it.proven.is_some()));
+    for (room, code) in [(499, "SPACE_LOW"), (500, "SPACE_BACK")] {
+        is_mute.store(true, Ordering::SeqCst);
+        let before = refused.load(Ordering::SeqCst);
+        free.store(room, Ordering::SeqCst);
+        rig.wait("it is noted in vain", |_| refused.load(Ordering::SeqCst) > before);
+        is_mute.store(false, Ordering::SeqCst);
+        rig.wait("and then it is noted", |rig| rig.has_event(code));
+    }
 }
 
 #[test]

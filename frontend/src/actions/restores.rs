@@ -96,18 +96,16 @@ pub(crate) fn create(
 ) -> Result<Restore> {
     actor.require(Permission::Restore, group)?;
     let replica_set = groups::set(parts, actor, group, set)?;
-    let target = match wish.when {
+    let (target, snapshot) = match wish.when {
         When::Snapshot(name) => {
-            if snapshots::get(parts, actor, (group, set), &name)?.is_deleted() {
-                return Err(Problem::refused("this snapshot will be deleted: undo that first"));
-            }
-            RestoreTarget::Snapshot { name: SnapshotName::new(name)? }
+            let found = snapshots::to_restore(parts, actor, (group, set), &name)?;
+            (RestoreTarget::Snapshot { name: SnapshotName::new(name)? }, Some(found))
         }
         When::Time(timestamp) => {
             if u64::from(timestamp.secs) > parts.clock.now().0 / 1000 {
                 return Err(Problem::invalid("timestamp", "it lies in the future"));
             }
-            RestoreTarget::PointInTime { timestamp }
+            (RestoreTarget::PointInTime { timestamp }, None)
         }
     };
     let now = parts.clock.now();
@@ -131,7 +129,6 @@ pub(crate) fn create(
     batch.create(&work)?;
     let text = format!("a restore of {} was asked for", replica_set.name);
     telling(parts, actor, group, "RESTORE_REQUESTED", Some(&id.to_string()), &text)?.commit(&batch)?;
-    let snapshot = snapshot_of(parts, &job)?;
     Ok(Restore { job, work: Some(work), links: Vec::new(), snapshot })
 }
 
@@ -161,7 +158,11 @@ fn with_work(parts: &Parts, job: RestoreJob) -> Result<Restore> {
     let work = work_of(&job)?;
     let work = parts.metadata.find::<Job>(&work)?.map(|it| it.record);
     let links = parts.metadata.all::<RestoreLink>(By::Key(&RestoreJob::id_of(job.group, job.id)))?;
-    let snapshot = snapshot_of(parts, &job)?;
+    // It is only told about, and nobody is to ask for the same again because of that.
+    let snapshot = snapshot_of(parts, &job).unwrap_or_else(|error| {
+        tracing::warn!(restore = %job.id, "the snapshot of a restore cannot be looked up: {error}");
+        None
+    });
     Ok(Restore { job, work, links: links.into_iter().map(|it| it.record).collect(), snapshot })
 }
 

@@ -5,6 +5,7 @@
 use super::{Actor, Problem, Result, backups, happening, head_of, shown, standing, telling};
 use crate::site::Parts;
 use tidemark_base::UnixMillis;
+use tidemark_head::HeadError;
 use tidemark_head::head::HeadName;
 use tidemark_head::snapshot::{self, Snapshot};
 use tidemark_metadata::rules::retention::{Findings, SnapshotFacts, Worth, held_until, may_be_deleted};
@@ -91,7 +92,7 @@ pub(crate) fn list(parts: &Parts, actor: &Actor, group: GroupId, set: ReplicaSet
         (.., Some(end)) if config.status != Status::Inactive => end.map_or(Stay::Last, Stay::Until),
         _ => Stay::Resting,
     };
-    let line = standing::line(parts, &head)?;
+    let line = standing::line(parts, &head);
     let alone = |id: u64| standing::lost_with(id, &snapshots, &config, line?);
     let kept = |(id, snapshot): &(u64, Snapshot)| Kept {
         id: *id,
@@ -115,7 +116,28 @@ pub(crate) fn get(
 ) -> Result<Kept> {
     let wanted = number(name);
     let found = list(parts, actor, group, set)?.into_iter().find(|it| Some(it.id) == wanted);
-    found.ok_or(Problem::NotFound { what: "snapshot" })
+    found.ok_or(MISSING)
+}
+
+const MISSING: Problem = Problem::NotFound { what: "snapshot" };
+
+/// One that is to be restored: of the store nothing but its own ref is needed for that.
+pub(super) fn to_restore(
+    parts: &Parts,
+    actor: &Actor,
+    (group, set): (GroupId, ReplicaSetId),
+    wanted: &str,
+) -> Result<Snapshot> {
+    let config = backups::get(parts, actor, group, set)?.config;
+    let id = number(wanted).ok_or(MISSING)?;
+    let found = match snapshot::get(&parts.store, &head_of(group, set)?, id) {
+        Err(HeadError::NoSnapshot { .. }) => return Err(MISSING),
+        found => found?,
+    };
+    if config.terminated_at.is_none() && config.deletion_of(wanted).is_some() {
+        return Err(Problem::refused("this snapshot will be deleted: undo that first"));
+    }
+    Ok(found)
 }
 
 /// Orders one beside the schedule: of all that has come by now, or later. One that is being taken may be of a moment before,
@@ -155,13 +177,16 @@ pub(crate) fn delete(
     let lost = lost.unwrap_or_default();
     let (head, now) = (head_of(id.0, id.1)?, parts.clock.now());
     let mut may_go = Ok(true);
+    let mut ordered = now;
     change(parts, id, |config| {
         // Judged with the orders that the record has now, so that two at once do not delete the last two.
         may_go = snapshot::list(&parts.store, &head)
             .map_err(Problem::from)
             .and_then(|snapshots| facts(parts, &head, &snapshots, config))
             .map(|facts| may_be_deleted(&facts, name.as_str()));
-        if !matches!(may_go, Ok(true)) || config.deletion_of(name.as_str()).is_some() {
+        let earlier = config.deletion_of(name.as_str()).map(|it| it.at);
+        ordered = earlier.unwrap_or(now);
+        if !matches!(may_go, Ok(true)) || earlier.is_some() {
             return Ok(None);
         }
         config.order_deletion(&name, now)?;
@@ -170,7 +195,9 @@ pub(crate) fn delete(
         told(actor, id.1, "SNAPSHOT_DELETION_ORDERED", &text)
     })?;
     match may_go? {
-        true => get(parts, actor, id, wanted),
+        // Not looked up again: a failure of that would say that nothing was ordered.
+        true if matches!(found.stay, Stay::Terminated(_)) => Ok(found),
+        true => Ok(Kept { stay: Stay::Deleted(undone_until(ordered)), ..found }),
         false => Err(Problem::refused(
             "no other snapshot is as good as this one: it stays until there is one, or the backup is terminated",
         )),
@@ -237,6 +264,7 @@ fn facts(
             divergences: it.known_divergences(),
             is_proven: it.proven.is_some(),
         }),
+        is_proven: it.proven.is_some(),
         stood_until: covered
             .filter(|it| it.snapshot == *id)
             .map(|it| UnixMillis(u64::from(it.until.ts.secs) * 1000)),

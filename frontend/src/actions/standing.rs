@@ -62,7 +62,8 @@ fn damage(all: &[(u64, Snapshot)]) -> Option<Matter> {
     let damaged = all.iter().filter(|(_, it)| it.is_damaged).count();
     let text = format!(
         "{damaged} of {} snapshots could not be read whole when they were checked: run `tidemark store verify` on the \
-         store, and look at this server's disk. If the newest is among them, order a new copy.",
+         store, and look at this server's disk; if that finds nothing, it may be a document that is broken at the source: the \
+         group's events name it. If the newest is among them, order a new copy.",
         all.len()
     );
     (damaged > 0).then_some(Matter { since: None, text })
@@ -125,15 +126,23 @@ pub(crate) fn window(
 ) -> Result<Option<(UnixMillis, UnixMillis)>> {
     backups::get(parts, actor, group, set)?;
     let name = head_of(group, set)?;
-    let Some((begins, until)) = line(parts, &name)? else { return Ok(None) };
+    let Some((begins, until)) = line(parts, &name) else { return Ok(None) };
     let snapshots = snapshot::list(&parts.store, &name)?;
     // From the first root that the oplog goes on from.
     let first = bases(&snapshots, begins).map(|(_, it)| snapshots::moment(it)).min();
     Ok(first.map(|first| (first, until.max(first))))
 }
 
-/// Where the oplog begins, and until when it reaches; none if there is none.
-pub(super) fn line(parts: &Parts, name: &HeadName) -> Result<Option<(Timestamp, UnixMillis)>> {
+/// Where the oplog begins, and until when it reaches; none if there is none, or it cannot be told: that is no reason to
+/// hide snapshots that can be read.
+pub(super) fn line(parts: &Parts, name: &HeadName) -> Option<(Timestamp, UnixMillis)> {
+    read_line(parts, name).unwrap_or_else(|error| {
+        tracing::warn!(head = name.prefix(), "which seconds can be restored cannot be told: {error}");
+        None
+    })
+}
+
+fn read_line(parts: &Parts, name: &HeadName) -> Result<Option<(Timestamp, UnixMillis)>, HeadError> {
     let slices = name.slices(&parts.store);
     let Some(tip) = slices.tip()? else { return Ok(None) };
     let until = UnixMillis(u64::from(tip.link.at.ts.secs) * 1000);

@@ -261,6 +261,36 @@ async fn a_snapshot_that_is_damaged_says_so_and_so_does_a_restore_of_it() {
 }
 
 #[tokio::test]
+async fn snapshots_are_shown_deleted_and_restored_also_if_the_oplog_cannot_be_read() {
+    let rig = Rig::new();
+    let group = format!("/groups/{}/clusters/{SET}", rig.group);
+    let config = BackupConfig::new(rig.group, SET.parse().unwrap());
+    rig.put(&BackupConfig { status: Status::Started, ..config });
+    rig.go_on(1800);
+    rig.head.lock().unwrap().snapshot(&*rig.clock).unwrap();
+    rig.garble("oplog/s");
+    let shown = rig.get("reader", &format!("GET {group}/snapshots"), "").await;
+    assert_eq!(shown["totalCount"], 2);
+    assert_eq!(shown["results"][1]["secondsLostWithIt"], Value::Null);
+    let body = json!({"snapshotId": rig.snapshot}).to_string();
+    let made = rig.get("admin", &format!("POST {group}/restoreJobs"), &body).await;
+    assert_eq!(made["results"][0]["snapshotId"], rig.snapshot.as_str());
+    let deleted = rig.get("admin", &format!("DELETE {group}/snapshots/{}", rig.snapshot), "").await;
+    assert_eq!(deleted["deleted"], true);
+}
+
+#[tokio::test]
+async fn a_restore_that_is_queued_is_answered_with_also_if_its_snapshot_cannot_be_looked_up() {
+    let rig = Rig::new();
+    let group = format!("/groups/{}/clusters/{SET}", rig.group);
+    let body = json!({"snapshotId": rig.snapshot}).to_string();
+    let made = rig.get("admin", &format!("POST {group}/restoreJobs"), &body).await;
+    rig.garble("snapshot");
+    let listed = rig.get("admin", &format!("GET {group}/restoreJobs"), "").await;
+    assert_eq!(listed["results"][0]["id"], made["results"][0]["id"]);
+}
+
+#[tokio::test]
 async fn a_connection_that_was_set_is_forgotten() {
     let rig = Rig::new();
     let at = format!("/groups/{}/backupConfigs/{SET}", rig.group);

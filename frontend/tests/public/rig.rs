@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use tidemark_base::bson::{Doc, DocWriter, kind};
 use tidemark_base::clock::ManualClock;
 use tidemark_base::{Clock as _, CollectionUuid, OpTime, SeededEntropy, Timestamp, UnixMillis};
-use tidemark_blockstore::{MemoryBackend, Store};
+use tidemark_blockstore::{Expect, MemoryBackend, NewRef, RefChange, Store};
 use tidemark_frontend::install::Trust;
 use tidemark_frontend::login::Doors;
 use tidemark_frontend::site::{Parts, Site};
@@ -198,6 +198,19 @@ impl Rig {
         let name = HeadName::new(&self.group.to_string(), SET).unwrap();
         let id = u64::from_str_radix(&self.snapshot, 16).unwrap();
         snapshot::prove(&Store::new(Arc::new(Unreadable(self.backend.clone()))), &name, id).unwrap_err();
+    }
+
+    /// Makes what the refs under a part of the head say something that nobody understands.
+    pub(crate) fn garble(&self, part: &str) {
+        let (store, name) = (&self.site.parts().store, HeadName::new(&self.group.to_string(), SET).unwrap());
+        let session = store.session(&[]).unwrap();
+        let refs = store.list_refs(&format!("{}/{part}/", name.prefix())).unwrap();
+        assert!(!refs.is_empty());
+        for (name, found) in refs {
+            let set = Some(NewRef { roots: found.roots, value: b"?".to_vec() });
+            let expect = Expect::Version(found.version);
+            session.publish(&[RefChange { name, expect, set }]).unwrap();
+        }
     }
 
     /// Somebody with a role in the group, and the password `correct horse`.

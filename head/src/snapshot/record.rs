@@ -113,7 +113,9 @@ impl Snapshot {
         }
         let before = reader.clone();
         let flags = reader.u32("flags")?;
-        if flags & !(IS_PROVEN | IS_DEAD_BRANCH | IS_DAMAGED) != 0 {
+        let has = |flag: u32| flags & flag != 0;
+        // Nobody writes one that is proven and damaged.
+        if has(!(IS_PROVEN | IS_DEAD_BRANCH | IS_DAMAGED)) || has(IS_PROVEN) && has(IS_DAMAGED) {
             return Err(before.error("flags of a snapshot", unknown(flags.into())));
         }
         let at = optime(&mut reader)?;
@@ -140,13 +142,13 @@ impl Snapshot {
             at,
             taken,
             took_ms,
-            is_dead_branch: flags & IS_DEAD_BRANCH != 0,
-            is_damaged: flags & IS_DAMAGED != 0,
+            is_dead_branch: has(IS_DEAD_BRANCH),
+            is_damaged: has(IS_DAMAGED),
             collections,
             run_bytes,
             new_run_bytes,
             diverged,
-            proven: (flags & IS_PROVEN != 0).then_some(proven),
+            proven: has(IS_PROVEN).then_some(proven),
         })
     }
 }
@@ -167,7 +169,7 @@ mod tests {
             taken: UnixMillis(5),
             took_ms: 11,
             is_dead_branch: true,
-            is_damaged: true,
+            is_damaged: false,
             collections: 6,
             run_bytes: 7,
             new_run_bytes: 8,
@@ -176,14 +178,16 @@ mod tests {
         };
         let stored = Snapshot {
             is_dead_branch: false,
-            is_damaged: false,
+            is_damaged: true,
             diverged: Diverged::NONE,
             proven: None,
             ..snapshot
         };
         assert_eq!(Snapshot::decode(&stored.encode(), root, version), Ok(stored));
         let good = snapshot.encode();
-        assert_eq!(Snapshot::decode(&good, root, version), Ok(snapshot));
+        assert_eq!(Snapshot::decode(&good, root, version), Ok(snapshot.clone()));
+        let both = Snapshot { is_damaged: true, ..snapshot };
+        assert!(Snapshot::decode(&both.encode(), root, version).is_err(), "proven and damaged");
         for len in 0..good.len() {
             assert!(Snapshot::decode(&good[..len], root, version).is_err(), "cut to {len}");
         }

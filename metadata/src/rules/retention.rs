@@ -137,6 +137,8 @@ pub struct SnapshotFacts {
     pub taken: UnixMillis,
     /// What is to be expected of it.
     pub worth: Worth,
+    /// Whether all of it was read: before that, it does not open the window alone.
+    pub is_proven: bool,
     /// Until when nothing changed, where that was noted: it is as good as one taken then.
     pub stood_until: Option<UnixMillis>,
     /// Whether somebody needs it just now: a restore of it is being prepared.
@@ -165,7 +167,7 @@ pub fn expired(snapshots: &[SnapshotFacts], policy: Policy<'_>, now: UnixMillis)
             || stands
             || it.taken >= now
             || lasts.contains(name)
-            || opens_window == Some(name)
+            || opens_window.contains(&Some(name))
             || limits.iter().any(|(tier, from)| {
                 from.is_some_and(|from| it.taken >= from)
                     && (*tier == Tier::Base || firsts.get(tier).is_some_and(|all| all.contains(name)))
@@ -248,12 +250,20 @@ fn lasts<'a>(ordered: &[&'a SnapshotFacts]) -> BTreeSet<&'a str> {
     found.into_iter().flatten().map(|it| it.name.as_str()).collect()
 }
 
-/// The one that the window begins at: every second of it can be restored from this or a later one.
-fn opens_window<'a>(ordered: &[&'a SnapshotFacts], policy: Policy<'_>, now: UnixMillis) -> Option<&'a str> {
+/// The one that the window begins at: every second of it can be restored from this or a later one. As long as that is not
+/// proven, the one before that is stays as well, and the oplog after it.
+fn opens_window<'a>(
+    ordered: &[&'a SnapshotFacts],
+    policy: Policy<'_>,
+    now: UnixMillis,
+) -> [Option<&'a str>; 2] {
     let start = now.0.saturating_sub(window_ms(policy));
     // All of its second lies before the window: what is known of it is the second alone.
     let before = |it: &&SnapshotFacts| it.worth.is_live() && it.taken.0.saturating_add(SECOND_MS) <= start;
-    ordered.iter().rev().copied().find(before).map(|it| it.name.as_str())
+    let mut newest = ordered.iter().rev().copied().filter(before);
+    let first = newest.next();
+    let proven = first.into_iter().chain(newest).find(|it| it.is_proven);
+    [first, proven].map(|it| it.map(|it| it.name.as_str()))
 }
 
 const fn window_ms(policy: Policy<'_>) -> u64 {

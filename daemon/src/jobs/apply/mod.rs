@@ -189,21 +189,22 @@ impl Applying<'_> {
             Some(known) => known,
             None => shared.metadata.is_open(group, SPACE_LOW, subject)?,
         };
-        match shortage {
+        let is_told = match shortage {
             Some(free) if !known => {
                 let text = format!(
                     "the store has {free} bytes left: no snapshots are taken and nothing is compacted until there is \
                      more; give it more room, or keep snapshots less long"
                 );
-                shared.note(group, SPACE_LOW, subject, &text);
+                shared.note(group, SPACE_LOW, subject, &text)
             }
             None if known => {
                 let text = "the store has room again: snapshots are taken as scheduled";
-                shared.note(group, "SPACE_BACK", subject, text);
+                shared.note(group, "SPACE_BACK", subject, text)
             }
-            _ => {}
-        }
-        self.is_short = Some(shortage.is_some());
+            _ => true,
+        };
+        // What could not be noted is noted the next time.
+        self.is_short = Some(if is_told { shortage.is_some() } else { known });
         Ok(shortage.is_none())
     }
 

@@ -11,6 +11,7 @@
 use super::Applying;
 use super::following::Followed;
 use crate::error::Result;
+use crate::jobs::prove;
 use crate::place::Place;
 use crate::work::Work;
 use tidemark_base::{Timestamp, UnixMillis};
@@ -33,13 +34,9 @@ impl Snapshots {
         let since = since(state);
         let found = snapshot::list(&work.shared.store, &place.name)?;
         let mut last = None;
-        for (id, snapshot) in found.into_iter().filter(|(_, it)| !it.is_dead_branch) {
-            if snapshot.proven.is_none() {
-                prove(work, place, id)?;
-            }
-            if snapshot.at.ts >= since {
-                last = last.max(Some(snapshot.taken));
-            }
+        prove::queue_all(work, place, &found)?;
+        for (_, snapshot) in found.into_iter().filter(|(_, it)| !it.is_dead_branch && it.at.ts >= since) {
+            last = last.max(Some(snapshot.taken));
         }
         Ok(Self { last })
     }
@@ -54,12 +51,6 @@ impl Snapshots {
     }
 }
 
-/// Queues the proof of a snapshot.
-fn prove(work: &Work, place: &Place, id: u64) -> Result<()> {
-    let subject = place.proof(id)?;
-    Ok(work.shared.metadata.queue_job(Some(place.group), JobKind::Prove, &subject, work.now())?)
-}
-
 impl Applying<'_> {
     /// Takes the snapshot that is due or ordered, once there is a consistent state to be kept.
     pub(super) fn take_snapshots(&mut self, backup: &BackupConfig, is_at_end: bool) -> Result<()> {
@@ -70,7 +61,7 @@ impl Applying<'_> {
         if self.snapshots.is_due(backup, self.work.now())? { self.take_due(backup) } else { Ok(()) }
     }
 
-    /// Takes the one that is due, or notes that the last one still stands.
+    /// Takes the one that is due, or notes that the last one still stands; what was found to be damaged is read again.
     fn take_due(&mut self, backup: &BackupConfig) -> Result<()> {
         let (work, clock) = (self.work, self.work.shared.clock.as_ref());
         self.compact()?;
@@ -81,7 +72,7 @@ impl Applying<'_> {
         self.note_flush();
         self.snapshots.last = Some(work.now());
         match taken {
-            Taken::Snapshot(id, snapshot) => self.tell_taken(id, &snapshot),
+            Taken::Snapshot(id, snapshot) => self.tell_taken(id, &snapshot)?,
             Taken::Covered(covered) => {
                 tracing::info!(
                     head = self.place.name.prefix(),
@@ -89,9 +80,9 @@ impl Applying<'_> {
                     "stands until {}",
                     covered.until
                 );
-                Ok(())
             }
         }
+        prove::queue_all(work, &self.place, &snapshot::list(&work.shared.store, &self.place.name)?)
     }
 
     /// Takes one that was ordered: of all that had come by now. What came since it was looked last may have come before the
@@ -118,7 +109,7 @@ impl Applying<'_> {
         let text = format!("snapshot {id} of {}", snapshot.at);
         let (shared, place) = (&self.work.shared, &self.place);
         shared.note(Some(place.group), "SNAPSHOT_TAKEN", Some(&place.subject), &text);
-        prove(self.work, place, id)
+        prove::queue(self.work, place, id)
     }
 
     /// Whether a note that the last one still stands would not do.

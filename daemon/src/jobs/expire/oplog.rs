@@ -3,8 +3,8 @@
 //! A second is restored from the nearest root at or before it, and the slices from there on. So what the window needs
 //! begins with the newest snapshot at or before its start: from where that one goes on, every slice is needed, and none
 //! before it. That snapshot stays as long as it opens the window (`metadata`'s retention sees to that), and so snapshots
-//! alone keep oplog, if they stay and can be gone on from: not the branches that the source left, not what is damaged,
-//! and not those whose deletion was ordered. The head's own root keeps none: it moves on with the next flush, and what
+//! alone keep oplog, if they stay and can be gone on from: not the branches that the source left, not what is damaged or
+//! was never read whole, and not those whose deletion was ordered. The head's own root keeps none: it moves on with the next flush, and what
 //! could be restored from it alone would be lost. It is a bound only: what comes after it was not taken in yet, and never
 //! goes.
 //!
@@ -45,9 +45,10 @@ pub(super) fn expire(work: &Work, place: &Place, backup: &BackupConfig) -> Resul
         Err(HeadError::NoHead { .. }) => return Ok(()),
         found => Kept::of(&Root::read(store, found?.root)?),
     };
-    let stays = |id: u64, it: &Snapshot| it.is_live() && backup.deletion_of(&format!("{id:016x}")).is_none();
     let mut kept = Vec::new();
-    for (id, snapshot) in snapshot::list(store, &place.name)?.into_iter().filter(|(id, it)| stays(*id, it)) {
+    for (id, snapshot) in
+        snapshot::list(store, &place.name)?.into_iter().filter(|(id, it)| stays(backup, *id, it))
+    {
         match Root::read(store, snapshot.root) {
             Ok(root) => kept.push(Kept::of(&root)),
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -69,6 +70,11 @@ pub(super) fn expire(work: &Work, place: &Place, backup: &BackupConfig) -> Resul
     Ok(())
 }
 
+/// Whether a snapshot can be relied on instead of what came before it.
+fn stays(backup: &BackupConfig, id: u64, it: &Snapshot) -> bool {
+    it.is_live() && it.proven.is_some() && backup.deletion_of(&format!("{id:016x}")).is_none()
+}
+
 /// The first moment of the window.
 fn window_start(now: UnixMillis, backup: &BackupConfig) -> Timestamp {
     let start = now.0.saturating_sub(u64::from(backup.pitr_window_hours) * HOUR_MS) / 1000;
@@ -84,6 +90,11 @@ fn border(head: Kept, kept: &[Kept], window_start: Timestamp) -> Option<Timestam
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tidemark_base::{BlockId, BlockKind, OpTime};
+    use tidemark_blockstore::RefVersion;
+    use tidemark_head::Diverged;
+    use tidemark_head::snapshot::Proven;
+    use tidemark_metadata::{GroupId, ReplicaSetId, SnapshotName, Status};
 
     fn kept(at: u32) -> Kept {
         let ts = |secs| Timestamp { secs, ordinal: 0 };
@@ -100,6 +111,31 @@ mod tests {
         assert_eq!(secs(border(head, &[kept(40), kept(60)], at(59))), Some(39));
         assert_eq!(secs(border(head, &[kept(40)], at(30))), None, "nothing is older than the window");
         assert_eq!(secs(border(kept(50), &[kept(60)], at(70))), Some(49), "the head went back");
+    }
+
+    #[test]
+    fn no_oplog_goes_for_a_snapshot_that_nobody_has_read() {
+        let mut backup = BackupConfig::new(GroupId::from_bytes([1; 12]), ReplicaSetId::from_bytes([2; 12]));
+        backup.status = Status::Started;
+        let mut snapshot = Snapshot {
+            root: BlockId::of(BlockKind::Node, b"root"),
+            version: RefVersion(1),
+            at: OpTime::NULL,
+            taken: UnixMillis(0),
+            took_ms: 0,
+            is_dead_branch: false,
+            is_damaged: false,
+            collections: 0,
+            run_bytes: 0,
+            new_run_bytes: 0,
+            diverged: Diverged::NONE,
+            proven: None,
+        };
+        assert!(!stays(&backup, 1, &snapshot));
+        snapshot.proven = Some(Proven::default());
+        assert!(stays(&backup, 1, &snapshot));
+        backup.order_deletion(&SnapshotName::new(format!("{:016x}", 1)).unwrap(), UnixMillis(0)).unwrap();
+        assert!(!stays(&backup, 1, &snapshot));
     }
 
     #[test]

@@ -95,6 +95,7 @@ fn facts(work: &Work, place: &Place, backup: &BackupConfig) -> Result<Vec<Snapsh
                 divergences: it.known_divergences(),
                 is_proven: it.proven.is_some(),
             }),
+            is_proven: it.proven.is_some(),
             stood_until: covered.map(|it| wall(it.until.ts.secs)),
             held: wanted.contains(&id),
             deleted: backup.deletion_of(&name).map(|it| it.at),

@@ -16,11 +16,12 @@ fn at(text: &str) -> UnixMillis {
 
 fn snapshot(taken: UnixMillis) -> SnapshotFacts {
     let name = format!("{:020}", taken.0);
-    SnapshotFacts { name, taken, worth: Worth::Proven, stood_until: None, held: false, deleted: None }
+    let (worth, is_proven) = (Worth::Proven, true);
+    SnapshotFacts { name, taken, worth, is_proven, stood_until: None, held: false, deleted: None }
 }
 
 fn with(worth: Worth, taken: UnixMillis) -> SnapshotFacts {
-    SnapshotFacts { worth, ..snapshot(taken) }
+    SnapshotFacts { worth, is_proven: worth != Worth::Stored, ..snapshot(taken) }
 }
 
 fn try_run(
@@ -298,6 +299,28 @@ fn the_one_that_the_window_begins_at_stays_until_the_next_one_is_old_enough() {
     assert_eq!(held_until(&all, policy).unwrap()[&all[2].name], Some(UnixMillis(end)));
     assert!(!gone(end - 1).contains(&all[2].name));
     assert_eq!(gone(end), [all[1].name.clone(), dead, all[2].name.clone()]);
+}
+
+#[test]
+fn one_that_nobody_has_read_does_not_open_the_window_alone() {
+    let retention = Retention { base_days: 1, daily_days: 0, weekly_weeks: 0, monthly_months: 0 };
+    let zone = Zone::utc();
+    let policy = Policy { retention: &retention, zone: &zone, window_hours: 24 };
+    let now = at("2026-06-15T12:00:00Z");
+    let back = |days: u64| UnixMillis(now.0 - days * DAY);
+    for worth in [Worth::Stored, Worth::Diverged] {
+        let unread = |days| SnapshotFacts { is_proven: false, ..with(worth, back(days)) };
+        let mut all = [snapshot(back(5)), snapshot(back(4)), unread(3), unread(2), snapshot(now)];
+        let gone = |all: &[SnapshotFacts]| expired(all, policy, now).unwrap();
+        let first = all[0].name.clone();
+        assert_eq!(
+            gone(&all),
+            [first.clone(), all[2].name.clone()],
+            "the second stays until the fourth is read"
+        );
+        all[3].is_proven = true;
+        assert_eq!(gone(&all), [first, all[1].name.clone(), all[2].name.clone()]);
+    }
 }
 
 #[test]
