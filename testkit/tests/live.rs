@@ -24,6 +24,7 @@ use tidemark_base::{Timestamp, threads};
 use tidemark_testkit::live::dbhash::{Order, db_hash, documents};
 use tidemark_testkit::live::tools::{Target, mongodump, mongorestore};
 use tidemark_testkit::live::{self, Certificates, Credentials, Mongod, Options, ReplicaSet, TlsMode};
+use tidemark_testkit::workload::Stage;
 use tidemark_testkit::{dbhash, rounds};
 
 const SOON: Duration = Duration::from_secs(20);
@@ -493,4 +494,16 @@ fn dump_and_restore_keep_every_hash() {
 
     let error = mongorestore(&target, &["no such folder"]).unwrap_err().to_string();
     assert!(error.contains("mongorestore") && error.contains("no such folder"), "{error}");
+}
+
+#[test]
+fn a_time_series_collection_whose_view_an_election_took_is_made_anew() {
+    let (stage, databases) = (Stage::start(), ["app", "more"].map(str::to_owned));
+    drop(stage.calm(&databases));
+    let app = stage.client().database("app");
+    let gone = doc! {"op": "d", "ns": "app.system.views", "o": {"_id": "app.series"}};
+    stage.client().database("admin").run_command(doc! {"applyOps": [gone]}).run().unwrap();
+    assert!(app.list_collection_names().run().unwrap().iter().all(|it| it != "series"));
+    drop(stage.calm(&databases));
+    assert!(app.list_collection_names().run().unwrap().iter().any(|it| it == "series"));
 }
