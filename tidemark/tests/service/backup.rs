@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use tidemark_base::Timestamp;
 use tidemark_testkit::live::tools::Target;
-use tidemark_testkit::live::{ReplicaSet, standalone};
+use tidemark_testkit::live::{Mongod, ReplicaSet};
 use tidemark_testkit::service::{Installation, restore_into, wait_for};
+use tidemark_testkit::workload::Stage;
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 
@@ -131,7 +132,8 @@ impl Backup {
 
     /// What is found in a server that this is restored into.
     pub(crate) fn restored_and(&self, wish: &Value, look: impl FnOnce(&Client) -> State) -> State {
-        let target = standalone().unwrap();
+        // As the source may be started: what such a one makes of a clustered collection, no other takes.
+        let target = Mongod::standalone(&Stage::options()).unwrap();
         let mut refused = String::new();
         let restored = wait_for("a restore", PATIENCE, || {
             match restore_into(&self.installation, &self.set, wish, &Target::from(&target)) {
