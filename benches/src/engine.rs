@@ -248,14 +248,14 @@ impl Engine {
     }
 }
 
-/// MB of all files under a folder.
-///
-/// # Errors
 /// Where the oplog of a head's store lies.
 fn oplog_of(folder: &Path) -> PathBuf {
     folder.with_extension("oplog")
 }
 
+/// MB of all files under a folder.
+///
+/// # Errors
 /// Those of the file system.
 pub fn folder_mb(folder: &Path) -> Result<f64> {
     Ok(bytes_in(folder)? as f64 / 1e6)

@@ -2,7 +2,7 @@
 //!
 //! Called by whoever brings a head up to date, and by forks. It reads, checks that the slices go on from what
 //! the state has taken in, and hands the entries on; applying them, and flushing in between, is the caller's. While
-//! a slice is applied the next one is read and unpacked: so two are held in memory.
+//! a slice is applied a later one is read and unpacked, and the first two at once: so three are held in memory.
 
 use crate::error::{HeadError, Result};
 use crate::state::{Position, is_lower};
@@ -48,22 +48,29 @@ pub fn follow(
     if let Some(from) = taken_in.filter(|from| !goes_on(*from, first.header.previous)) {
         return Err(HeadError::Fork { expected: from.at, found: first.header.previous.at });
     }
-    let (mut slice, mut next) = (Unpacked::default(), Unpacked::default());
-    next.read(slices, first)?;
+    let mut slots = [(); 3].map(|()| (Unpacked::default(), Ok(())));
+    let read = |(slice, outcome): &mut Slot, number: usize| {
+        *outcome = line.get(number).map_or(Ok(()), |stored| slice.read(slices, stored));
+    };
+    let [first, second, _] = &mut slots;
+    rayon::join(|| read(first, 0), || read(second, 1));
     for (number, stored) in line.iter().enumerate() {
-        std::mem::swap(&mut slice, &mut next);
-        let (mut handed_on, mut read) = (Ok(()), Ok(()));
+        let [(slice, outcome), _, later] = &mut slots;
+        // What stands before one that cannot be read was handed on.
+        std::mem::replace(outcome, Ok(()))?;
+        let mut handed_on = Ok(());
         rayon::in_place_scope(|scope| {
-            if let Some(later) = line.get(number + 1) {
-                scope.spawn(|_| read = next.read(slices, later));
-            }
+            scope.spawn(|_| read(later, number + 2));
             handed_on = slice.hand_on(stored, until, each);
         });
         handed_on?;
-        read?;
+        slots.rotate_left(1);
     }
     Ok(())
 }
+
+/// A slice, and whether it could be read.
+type Slot = (Unpacked, Result<()>);
 
 /// The entries of a slice, checked, and where each ends.
 #[derive(Default)]

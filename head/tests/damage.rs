@@ -1,5 +1,5 @@
 //! Snapshots that cannot be read: noted when a proof fails, passed over by whatever goes on from a snapshot, and forgotten
-//! when a later proof finds all of it sound.
+//! when a later proof finds all of it sound; and slices that cannot be read.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -19,8 +19,8 @@ use tidemark_oplog::catalog::Collection;
 use tidemark_oplog::filter::Filter;
 use tidemark_oplog::slice::{Link, SliceWriter};
 
-/// A store of which no block reads as it was written.
-struct Unreadable(Arc<MemoryBackend>);
+/// A store of which no block reads as it was written, from some pack on.
+struct Unreadable(Arc<MemoryBackend>, PackId);
 
 impl Backend for Unreadable {
     fn scratch(&self) -> Result<Scratch> {
@@ -45,7 +45,8 @@ impl Backend for Unreadable {
 
     fn read_pack(&self, id: PackId, offset: u32, len: u32) -> Result<Option<Vec<u8>>> {
         let read = self.0.read_pack(id, offset, len)?;
-        Ok(read.map(|bytes| bytes.into_iter().map(|byte| !byte).collect()))
+        let damaged = |byte: u8| if id < self.1 { byte } else { !byte };
+        Ok(read.map(|bytes| bytes.into_iter().map(damaged).collect()))
     }
 
     fn remove_pack(&self, id: PackId) -> Result<()> {
@@ -79,10 +80,10 @@ const fn ts(secs: u32) -> Timestamp {
     Timestamp { secs, ordinal: 1 }
 }
 
-/// A head at 10, and a store of the same blocks that cannot read them.
-fn head() -> (Store, Store, Head) {
+/// A head at 10, its store, and where its blocks are.
+fn head() -> (Arc<MemoryBackend>, Store, Head) {
     let backend = Arc::new(MemoryBackend::new(&mut SeededEntropy::new(3)));
-    let (store, unreadable) = (Store::new(backend.clone()), Store::new(Arc::new(Unreadable(backend))));
+    let store = Store::new(backend.clone());
     let at = OpTime { ts: ts(10), term: 1 };
     let mut import = Import::begin(&store, at, Filter::default(), usize::MAX).unwrap();
     let (database, name_of_it) = ("app".to_owned(), "c".to_owned());
@@ -90,7 +91,12 @@ fn head() -> (Store, Store, Head) {
     import.collection(UUID, Collection { database, name: name_of_it, options, indexes: Vec::new() }).unwrap();
     let head = import.finish(&name(), None).unwrap();
     name().slices(&store).start(&store.session(&[]).unwrap(), Link::genesis(at)).unwrap();
-    (store, unreadable, head)
+    (backend, store, head)
+}
+
+/// A store of the same blocks that cannot read those from some pack on.
+fn unreadable(backend: &Arc<MemoryBackend>, from: PackId) -> Store {
+    Store::new(Arc::new(Unreadable(backend.clone(), from)))
 }
 
 /// A document is inserted, and that is applied.
@@ -117,7 +123,8 @@ fn insert(head: &mut Head, secs: u32) {
 
 #[test]
 fn nothing_goes_on_from_a_snapshot_whose_proof_failed_until_one_succeeds() {
-    let (store, unreadable, mut head) = head();
+    let (backend, store, mut head) = head();
+    let unreadable = unreadable(&backend, PackId(0));
     head.snapshot(&UnixMillis(0)).unwrap();
     insert(&mut head, 11);
     insert(&mut head, 12);
@@ -144,7 +151,8 @@ fn nothing_goes_on_from_a_snapshot_whose_proof_failed_until_one_succeeds() {
 
 #[test]
 fn a_snapshot_whose_proof_failed_does_not_stand_for_the_head() {
-    let (store, unreadable, mut head) = head();
+    let (backend, store, mut head) = head();
+    let unreadable = unreadable(&backend, PackId(0));
     head.snapshot(&UnixMillis(0)).unwrap();
     let covered = head.snapshot_if_changed(&UnixMillis(0)).unwrap();
     assert!(matches!(covered, Taken::Covered(_)), "{covered:?}");
@@ -152,4 +160,26 @@ fn a_snapshot_whose_proof_failed_does_not_stand_for_the_head() {
     let taken = head.snapshot_if_changed(&UnixMillis(0)).unwrap();
     assert!(matches!(taken, Taken::Snapshot(2, _)), "{taken:?}");
     assert_eq!(snapshot::list(&store, &name()).unwrap().len(), 2);
+}
+
+#[test]
+fn what_stands_before_a_slice_that_cannot_be_read_is_handed_on() {
+    let (backend, _, mut head) = head();
+    let position = head.state().position();
+    let mut packs = Vec::new();
+    for secs in 11..15 {
+        packs.push(backend.list_packs().unwrap().into_iter().map(|(id, _)| id.0 + 1).max().unwrap());
+        insert(&mut head, secs);
+    }
+    for (readable, pack) in packs.into_iter().enumerate() {
+        let slices = name().slices(&unreadable(&backend, PackId(pack)));
+        let tip = slices.tip().unwrap().unwrap();
+        let mut handed_on = Vec::new();
+        let outcome = follow(&slices, &tip, position, Timestamp::MAX, &mut |_, end| {
+            handed_on.extend(end.map(|end| end.at.ts.secs));
+            Ok(())
+        });
+        assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Corrupt);
+        assert_eq!(handed_on, (11..15).take(readable).collect::<Vec<_>>());
+    }
 }
