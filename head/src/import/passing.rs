@@ -31,7 +31,7 @@ impl Shares {
             batch_bytes: (budget_bytes / 64).clamp(1, 2 * MIB),
             waiting_bytes: (budget_bytes / 32).min(32 * MIB),
             passing_bytes: (budget_bytes / 8).min(64 * MIB),
-            aside_bytes: budget_bytes / 4,
+            aside_bytes: budget_bytes / 5,
             tail_bytes: (budget_bytes / 32).min(32 * MIB),
         }
     }
